@@ -58,7 +58,7 @@ gemel_core_init (GemelCore               *core,
   core->next_beat_us = now_us;
   core->recovery_delay_us = settings->recovery_delay_us;
   /* The process before this one may have handed over just before it ended. */
-  core->promise_until_us = now_us + settings->promise_us;
+  core->promise_until_us = now_us + (settings->role == GEMEL_ROLE_INDEPENDENT ? 0 : settings->promise_us);
   core->no_active_until_us = now_us + (settings->role == GEMEL_ROLE_INDEPENDENT ? 0 : settings->startup_allowance_us);
 }
 
