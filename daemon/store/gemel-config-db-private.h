@@ -21,6 +21,7 @@ struct _GemelConfigDb
   /* The worker's thread only. */
   GemelConfigInfo working;   /* with the group that is under way */
   GemelConfigInfo committed; /* as on disk */
+  gboolean        is_stale;  /* the file was replaced and could not be read since */
   GPtrArray      *appended;  /* of GemelEntry: by the group that is under way */
 
   GMutex          mutex;         /* guards what follows */
