@@ -105,11 +105,11 @@ test_damaged_file_is_refused (Fixture      *f,
 
   make (f);
   g_assert_true (g_file_get_contents (f->path, &text, &size, NULL));
-  g_assert_true (g_file_set_contents_full (f->path, text, (gssize) size / 2, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+  g_assert_true (g_file_set_contents_full (f->path, text, (gssize) size / 2, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
   expect_refusal (f, "move it away and pair again");
-  g_assert_true (g_file_set_contents_full (f->path, "", 0, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+  g_assert_true (g_file_set_contents_full (f->path, "", 0, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
   expect_refusal (f, "move it away and pair again");
-  g_assert_true (g_file_set_contents_full (f->path, "hello", 5, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+  g_assert_true (g_file_set_contents_full (f->path, "hello", 5, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
   expect_refusal (f, "move it away and pair again");
 }
 
@@ -127,7 +127,7 @@ test_mixed_halves_are_refused (Fixture      *f,
   g_object_get (f->keys.certificate, "private-key-pem", &key, NULL);
   g_object_get (other.certificate, "certificate-pem", &certificate, NULL);
   both = g_strconcat (key, certificate, NULL);
-  g_assert_true (g_file_set_contents_full (f->path, both, -1, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+  g_assert_true (g_file_set_contents_full (f->path, both, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
   expect_refusal (f, "do not belong together");
   gemel_keys_clear (&other);
 }
@@ -138,7 +138,7 @@ test_link_and_huge_file_are_refused (Fixture      *f,
 {
   g_autofree char *huge = g_strnfill (100000, 'x');
 
-  g_assert_true (g_file_set_contents_full (f->path, huge, -1, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+  g_assert_true (g_file_set_contents_full (f->path, huge, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
   expect_refusal (f, "longer than");
   g_assert_cmpint (g_unlink (f->path), ==, 0);
   g_assert_cmpint (symlink ("/dev/null", f->path), ==, 0);
