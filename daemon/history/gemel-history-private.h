@@ -92,6 +92,15 @@ GVariant *gemel_sink_query (GemelSink               *sink,
                             GError                 **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Shared by the sink's files. */
+gboolean gemel_sink_ensure_origin (GemelSink   *sink,
+                                   const guint8 uuid[16],
+                                   gint64      *ret_id,
+                                   guint64     *ret_mark,
+                                   GError     **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean gemel_sink_ensure_tag (GemelSink            *sink,
+                                const GemelPointView *view,
+                                gint64               *ret_id,
+                                GError              **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean gemel_history_store_error (GemelWorker *worker,
                                     int          rc,
                                     const char  *what,
