@@ -49,9 +49,11 @@ read_value (GKeyFile    *file,
       return FALSE;
     }
   text = g_key_file_get_string (file, group, key, &local_error);
-  if (text == NULL)
+  /* A wrong escape gives an error and, for a string, a text all the same. */
+  if (text == NULL || local_error != NULL)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "the value cannot be read: %s", local_error->message);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "the value cannot be read: %s",
+                   local_error != NULL ? local_error->message : "it is empty");
       return FALSE;
     }
   value = gemel_setting_normalize (info, text, error);

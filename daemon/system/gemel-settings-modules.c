@@ -53,6 +53,7 @@ gemel_module_settings_copy (const GemelModuleSettings *module)
   copy->argv = g_strdupv (module->argv);
   copy->level = module->level;
   copy->stop_timeout_ms = module->stop_timeout_ms;
+  copy->has_stop_timeout = module->has_stop_timeout;
   copy->working_dir = g_strdup (module->working_dir);
   return copy;
 }
@@ -153,6 +154,7 @@ set_stop_timeout (GemelModuleSettings *module,
       return FALSE;
     }
   module->stop_timeout_ms = (guint) value;
+  module->has_stop_timeout = TRUE;
   return TRUE;
 }
 
@@ -225,12 +227,14 @@ gemel_settings_read_module (GKeyFile   *file,
     }
   for (guint i = 0; keys != NULL && keys[i] != NULL; i++)
     {
-      g_autofree char *text = g_key_file_get_string (file, group, keys[i], NULL);
+      g_autoptr (GError) local_error = NULL;
+      g_autofree char   *text = g_key_file_get_string (file, group, keys[i], &local_error);
+      gboolean           readable = text != NULL && local_error == NULL;
 
-      if (text == NULL)
+      if (!readable)
         g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
                              "the value cannot be read; write a backslash as \\\\");
-      if (text == NULL || !set_key (module, keys[i], text, error))
+      if (!readable || !set_key (module, keys[i], text, error))
         {
           g_prefix_error (error, "[%s] %s: ", group, keys[i]);
           return FALSE;

@@ -46,7 +46,7 @@ static const GemelSettingInfo table[] = {
   { "node", "role", TOKEN, "independent", role_choices, RESTART,
     "Whether this node owns the configuration (master), follows it (backup) or is alone.",
     "redundancy.noderole" },
-  { "node", "standby-level", TOKEN, "cold", standby_choices, AT_ONCE,
+  { "node", "standby-level", TOKEN, "warm", standby_choices, AT_ONCE,
     "What this node does while it is not active: cold runs nothing, warm runs the modules of level warm.",
     "redundancy.standbyactivitylevel" },
 

@@ -209,12 +209,23 @@ gemel_settings_get_layer (GemelSettings *settings,
  * gemel_settings_get_modules:
  * @settings: the settings
  *
+ * A module without a stop-timeout-ms of its own has that of group modules.
+ *
  * Returns: (transfer none) (element-type GemelModuleSettings): the modules of the key files.
  * Thread: the owner's
  */
 GPtrArray *
 gemel_settings_get_modules (GemelSettings *settings)
 {
+  guint fallback_ms = (guint) gemel_settings_get_int (settings, "modules.stop-timeout-ms");
+
+  for (guint i = 0; i < settings->modules->len; i++)
+    {
+      GemelModuleSettings *module = settings->modules->pdata[i];
+
+      if (!module->has_stop_timeout)
+        module->stop_timeout_ms = fallback_ms;
+    }
   return settings->modules;
 }
 

@@ -102,7 +102,8 @@ typedef struct
   char     **argv;
   GemelLevel level; /* warm: runs while warm or active; active: only while active */
   guint      stop_timeout_ms;
-  char      *working_dir; /* (nullable) */
+  gboolean   has_stop_timeout; /* of its own; else it has that of group modules */
+  char      *working_dir;      /* (nullable) */
 } GemelModuleSettings;
 void       gemel_module_settings_free (GemelModuleSettings *module);
 GPtrArray *gemel_settings_get_modules (GemelSettings *settings); /* of GemelModuleSettings, lent */
