@@ -21,6 +21,7 @@ struct _GemelConfigDb
   /* The worker's thread only. */
   GemelConfigInfo working;   /* with the group that is under way */
   GemelConfigInfo committed; /* as on disk */
+  gboolean        is_stale;  /* the file was replaced and could not be read since */
   GPtrArray      *appended;  /* of GemelEntry: by the group that is under way */
 
   GMutex          mutex;         /* guards what follows */
@@ -33,6 +34,8 @@ struct _GemelConfigDb
 gboolean    gemel_config_db_load_info (GemelWorker     *worker,
                                        GemelConfigInfo *ret_info,
                                        GError         **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean    gemel_config_db_ensure_loaded (GemelConfigDb *db,
+                                           GError       **error) G_GNUC_WARN_UNUSED_RESULT;
 void        gemel_config_db_publish (GemelConfigDb *db);
 gboolean    gemel_config_db_read_meta (sqlite3         *handle,
                                        GemelConfigInfo *ret_info,

@@ -316,8 +316,11 @@ apply_job (GemelWorker  *worker,
            GError      **error)
 {
   ChangeData     *data = pointer;
-  GemelConfigInfo info = data->db->working;
+  GemelConfigInfo info;
 
+  if (!gemel_config_db_ensure_loaded (data->db, error))
+    return NULL;
+  info = data->db->working;
   for (guint i = 0; i < data->entries->len; i++)
     {
       GemelEntry *entry = g_ptr_array_index (data->entries, i);
@@ -341,8 +344,11 @@ compact_job (GemelWorker  *worker,
              GError      **error)
 {
   GemelConfigDb  *db = pointer;
-  GemelConfigInfo info = db->working;
+  GemelConfigInfo info;
 
+  if (!gemel_config_db_ensure_loaded (db, error))
+    return NULL;
+  info = db->working;
   if (!compact (db, worker, &info, error))
     return NULL;
   accept (db, &info, NULL);
@@ -539,14 +545,17 @@ gemel_config_db_publish (GemelConfigDb *db)
 static guint64
 measure_file (GemelWorker *worker)
 {
-  gint64 pages = 0;
-  gint64 page_bytes = 0;
-
   /* A figure for people: when it cannot be read, 0 is shown and the next commit tries again. */
-  if (!gemel_sqlite_get_int (gemel_worker_get_db (worker), "PRAGMA page_count", &pages, NULL) ||
-      !gemel_sqlite_get_int (gemel_worker_get_db (worker), "PRAGMA page_size", &page_bytes, NULL))
+  sqlite3_stmt *stmt = gemel_worker_prepare (
+    worker, "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", NULL);
+  guint64 bytes = 0;
+
+  if (stmt == NULL)
     return 0;
-  return (guint64) pages * (guint64) page_bytes;
+  if (sqlite3_step (stmt) == SQLITE_ROW)
+    bytes = (guint64) sqlite3_column_int64 (stmt, 0);
+  (void) sqlite3_reset (stmt);
+  return bytes;
 }
 
 static void
@@ -558,7 +567,7 @@ on_committed (GemelWorker *worker,
   g_autoptr (GPtrArray) entries = db->appended;
 
   db->appended = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_entry_unref);
-  if (!committed)
+  if (!committed || db->is_stale)
     {
       db->working = db->committed;
       return;
@@ -706,19 +715,39 @@ found_job (GemelWorker  *worker,
   return GINT_TO_POINTER (gemel_worker_step_done (worker, stmt, error));
 }
 
+/**
+ * gemel_config_db_ensure_loaded:
+ * @db: a database
+ * @error: return location
+ *
+ * After a replaced file could not be opened at once, its figures are read by the first job that
+ * can: an entry must never be chained to the head of the file that has gone.
+ *
+ * Returns: whether the figures are those of the file.
+ * Errors: as gemel_config_db_read_meta()
+ * Thread: the worker's, inside a job
+ */
+gboolean
+gemel_config_db_ensure_loaded (GemelConfigDb *db,
+                               GError       **error)
+{
+  if (!db->is_stale)
+    return TRUE;
+  if (!gemel_config_db_load_info (db->worker, &db->committed, error))
+    return FALSE;
+  db->is_stale = FALSE;
+  db->working = db->committed;
+  gemel_config_db_publish (db);
+  return TRUE;
+}
+
 static gpointer
 load_job (GemelWorker  *worker,
           gpointer      pointer,
           GCancellable *cancellable,
           GError      **error)
 {
-  GemelConfigDb *db = pointer;
-
-  if (!gemel_config_db_load_info (worker, &db->committed, error))
-    return NULL;
-  db->working = db->committed;
-  gemel_config_db_publish (db);
-  return GINT_TO_POINTER (TRUE);
+  return GINT_TO_POINTER (gemel_config_db_ensure_loaded (pointer, error));
 }
 
 /**
@@ -750,6 +779,7 @@ gemel_config_db_open (const char        *path,
   db->user_data = user_data;
   db->journal_bytes_max = JOURNAL_BYTES_DEFAULT;
   db->journal_entries_max = JOURNAL_ENTRIES_DEFAULT;
+  db->is_stale = TRUE;
   db->appended = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_entry_unref);
   db->worker = gemel_worker_open (path, "config-db", error);
   if (db->worker == NULL ||
