@@ -101,10 +101,11 @@ static void
 tear_down (Fixture      *f,
            gconstpointer data)
 {
+  gemel_listener_set_pairing (f->listener, FALSE);
   g_clear_pointer (&f->invitation, gemel_invitation_free);
-  g_clear_pointer (&f->listener, gemel_listener_free);
   while (g_main_context_iteration (NULL, FALSE))
     ;
+  g_clear_pointer (&f->listener, gemel_listener_free);
   g_clear_pointer (&f->master_result, gemel_pairing_result_free);
   g_clear_pointer (&f->backup_result, gemel_pairing_result_free);
   g_clear_error (&f->master_error);
