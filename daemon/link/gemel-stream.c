@@ -51,7 +51,7 @@ struct _GemelStream
   StreamState                 state;
   GCancellable               *cancellable;       /* of the read and the write */
   GCancellable               *close_cancellable; /* of the closing */
-  GSource                    *later;             /* (nullable) parse again, or end with later_error */
+  GSource                    *later;             /* (nullable) parse again, or end */
   GSource                    *close_timer;       /* (nullable) */
   GError                     *later_error;       /* (nullable) */
 
@@ -144,7 +144,8 @@ advance_close (GemelStream *stream)
 {
   if (stream->state == STREAM_OPEN || stream->io_closing)
     return;
-  if (stream->state == STREAM_CLOSING && !stream->gave_up && gemel_stream_get_queued_bytes (stream) > 0)
+  if (stream->state == STREAM_CLOSING && !stream->gave_up &&
+      gemel_stream_get_queued_bytes (stream) > 0)
     return;
   g_cancellable_cancel (stream->cancellable);
   if (stream->reading || stream->piece > 0)
@@ -157,7 +158,8 @@ advance_close (GemelStream *stream)
       return;
     }
   stream->n_pending++;
-  g_io_stream_close_async (stream->io, G_PRIORITY_DEFAULT, stream->close_cancellable, on_io_closed, stream);
+  g_io_stream_close_async (stream->io, G_PRIORITY_DEFAULT, stream->close_cancellable, on_io_closed,
+                           stream);
 }
 
 /* Takes @error. */
@@ -223,7 +225,8 @@ fail_later (GemelStream *stream,
 static GError *
 broken (const GError *error)
 {
-  return g_error_new (GEMEL_ERROR, GEMEL_ERROR_PEER_UNAVAILABLE, "connection broke: %s", error->message);
+  return g_error_new (GEMEL_ERROR, GEMEL_ERROR_PEER_UNAVAILABLE, "connection broke: %s",
+                      error->message);
 }
 
 /* --- reading --------------------------------------------------------------------------------- */
@@ -260,13 +263,17 @@ parse_one (GemelStream *stream)
   size = get_u32 (at);
   if (size > stream->frame_bytes_max)
     {
-      end (stream, g_error_new (GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "frame of %" G_GSIZE_FORMAT " bytes came, at most %" G_GSIZE_FORMAT " are allowed", size, stream->frame_bytes_max));
+      end (stream, g_error_new (GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
+                                "frame of %" G_GSIZE_FORMAT " bytes came, at most %" G_GSIZE_FORMAT
+                                " are allowed",
+                                size, stream->frame_bytes_max));
       return FALSE;
     }
   if (available - HEADER_BYTES < size)
     return FALSE;
   stream->read_start += HEADER_BYTES + size;
-  if (!stream->callbacks->frame (stream, get_u16 (at + 4), get_u16 (at + 6), at + HEADER_BYTES, size, stream->user_data, &error))
+  if (!stream->callbacks->frame (stream, get_u16 (at + 4), get_u16 (at + 6), at + HEADER_BYTES,
+                                 size, stream->user_data, &error))
     {
       if (error == NULL)
         g_set_error_literal (&error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "frame was refused");
@@ -283,7 +290,8 @@ report_end_of_input (GemelStream *stream)
   if (stream->read_error != NULL)
     end (stream, broken (stream->read_error));
   else if (stream->read_start < stream->read_end)
-    end (stream, g_error_new_literal (GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "connection was closed in the middle of a frame"));
+    end (stream, g_error_new_literal (GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
+                                      "connection was closed in the middle of a frame"));
   else
     end (stream, NULL);
 }
@@ -292,7 +300,8 @@ report_end_of_input (GemelStream *stream)
 static void
 discard_input (GemelStream *stream)
 {
-  if (stream->state != STREAM_CLOSING || stream->dispatching || stream->at_eof || stream->read_error != NULL)
+  if (stream->state != STREAM_CLOSING || stream->dispatching || stream->at_eof ||
+      stream->read_error != NULL)
     return;
   if (gemel_stream_get_queued_bytes (stream) > 0)
     start_read (stream);
@@ -387,7 +396,9 @@ read_more_now (GemelStream *stream)
       g_autoptr (GError) error = NULL;
       gssize             n;
 
-      n = g_pollable_input_stream_read_nonblocking (in, stream->read_buffer + stream->read_end, stream->read_size - stream->read_end, NULL, &error);
+      n = g_pollable_input_stream_read_nonblocking (in, stream->read_buffer + stream->read_end,
+                                                    stream->read_size - stream->read_end, NULL,
+                                                    &error);
       if (n < 0 && g_error_matches (error, G_IO_ERROR, G_IO_ERROR_WOULD_BLOCK))
         return;
       take_read (stream, n, n < 0 ? g_steal_pointer (&error) : NULL);
@@ -426,7 +437,9 @@ start_read (GemelStream *stream)
   make_room (stream);
   stream->reading = TRUE;
   stream->n_pending++;
-  g_input_stream_read_async (stream->in, stream->read_buffer + stream->read_end, stream->read_size - stream->read_end, G_PRIORITY_DEFAULT, stream->cancellable, on_read, stream);
+  g_input_stream_read_async (stream->in, stream->read_buffer + stream->read_end,
+                             stream->read_size - stream->read_end, G_PRIORITY_DEFAULT,
+                             stream->cancellable, on_read, stream);
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
@@ -495,7 +508,9 @@ start_write (GemelStream *stream)
     return;
   stream->piece = MIN (stream->writing->len - stream->written, WRITE_PIECE_BYTES);
   stream->n_pending++;
-  g_output_stream_write_all_async (stream->out, stream->writing->data + stream->written, stream->piece, G_PRIORITY_DEFAULT, stream->cancellable, on_written, stream);
+  g_output_stream_write_all_async (stream->out, stream->writing->data + stream->written,
+                                   stream->piece, G_PRIORITY_DEFAULT, stream->cancellable,
+                                   on_written, stream);
 }
 
 /* --- for users ------------------------------------------------------------------------------- */
@@ -521,7 +536,8 @@ gemel_stream_new (GIOStream                  *io,
   GemelStream *stream;
 
   g_return_val_if_fail (G_IS_IO_STREAM (io), NULL);
-  g_return_val_if_fail (callbacks != NULL && callbacks->frame != NULL && callbacks->closed != NULL, NULL);
+  g_return_val_if_fail (callbacks != NULL && callbacks->frame != NULL && callbacks->closed != NULL,
+                        NULL);
   g_return_val_if_fail (frame_bytes_max <= G_MAXUINT32, NULL);
 
   stream = g_new0 (GemelStream, 1);
@@ -650,13 +666,19 @@ gemel_stream_send_parts (GemelStream  *stream,
     return;
   if (head_size > stream->frame_bytes_max || tail_size > stream->frame_bytes_max - head_size)
     {
-      fail_later (stream, g_error_new (GEMEL_ERROR, GEMEL_ERROR_TOO_BIG, "frame to send is longer than %" G_GSIZE_FORMAT " bytes: send it in pieces", stream->frame_bytes_max));
+      fail_later (stream, g_error_new (GEMEL_ERROR, GEMEL_ERROR_TOO_BIG,
+                                       "frame to send is longer than %" G_GSIZE_FORMAT
+                                       " bytes: send it in pieces",
+                                       stream->frame_bytes_max));
       return;
     }
   queued = gemel_stream_get_queued_bytes (stream) + HEADER_BYTES + head_size + tail_size;
   if (queued > QUEUED_BYTES_MAX)
     {
-      fail_later (stream, g_error_new (GEMEL_ERROR, GEMEL_ERROR_LIMIT, "the other side reads too slowly: more than %d bytes wait to be sent", QUEUED_BYTES_MAX));
+      fail_later (
+        stream, g_error_new (GEMEL_ERROR, GEMEL_ERROR_LIMIT,
+                             "the other side reads too slowly: more than %d bytes wait to be sent",
+                             QUEUED_BYTES_MAX));
       return;
     }
   size_le = GUINT32_TO_LE ((guint32) (head_size + tail_size));
