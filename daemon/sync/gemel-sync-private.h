@@ -184,6 +184,8 @@ void               gemel_config_stream_set_source (GemelConfigStream *self,
 void               gemel_config_stream_changed (GemelConfigStream *self,
                                                 GPtrArray         *entries);
 void               gemel_config_stream_force_full (GemelConfigStream *self);
+void               gemel_config_stream_connect (GemelConfigStream *self,
+                                                GemelPeer         *peer);
 gboolean           gemel_config_stream_is_level (GemelConfigStream *self); /* source: the peer follows */
 gboolean           gemel_config_stream_is_confirmed (GemelConfigStream *self);
 gboolean           gemel_config_stream_is_synced (GemelConfigStream *self); /* puller: at the tail */
@@ -200,6 +202,8 @@ void              gemel_state_stream_set_source (GemelStateStream *self,
                                                  gboolean          source);
 void              gemel_state_stream_pump (GemelStateStream *self);
 void              gemel_state_stream_force_full (GemelStateStream *self);
+void              gemel_state_stream_connect (GemelStateStream *self,
+                                              GemelPeer        *peer);
 gboolean          gemel_state_stream_is_level (GemelStateStream *self);
 gboolean          gemel_state_stream_is_confirmed (GemelStateStream *self);
 gboolean          gemel_state_stream_is_synced (GemelStateStream *self);
@@ -211,6 +215,8 @@ void                gemel_history_stream_free (GemelHistoryStream *self);
 void                gemel_history_stream_moved (GemelHistoryStream *self,
                                                 const guint8        origin[16],
                                                 guint64             mark);
+void                gemel_history_stream_connect (GemelHistoryStream *self,
+                                                  GemelPeer          *peer);
 gboolean            gemel_history_stream_is_flushed (GemelHistoryStream *self);
 gint64              gemel_history_stream_get_last_pull_unix_us (GemelHistoryStream *self);
 
