@@ -242,7 +242,8 @@ gemel_dial_async (const GemelKeys    *keys,
   dial->channel = channel;
   dial->host_and_port = g_strdup (host_and_port);
   dial->inner = g_cancellable_new ();
-  address = g_network_address_parse (host_and_port, GEMEL_PORT_DEFAULT, NULL);
+  if (*host_and_port != '\0')
+    address = g_network_address_parse (host_and_port, GEMEL_PORT_DEFAULT, NULL);
   if (address == NULL)
     {
       g_task_return_new_error (task, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
