@@ -51,7 +51,8 @@ struct _GemelSync
   GMainContext        *context;
   GThread             *thread;
   gboolean             stopping;
-  guint                n_pending; /* asynchronous work and connections that still come back */
+  gint                 n_pending; /* atomic: asynchronous work and connections that still come back */
+  gint                 n_doors;   /* atomic: open or being opened */
 
   GemelView           view;
   gboolean            paired;
@@ -79,7 +80,8 @@ struct _GemelSync
   {
     guint64           quiesce_id; /* 0: none */
     gboolean          quiesced;   /* told */
-    gint64            quiesced_us;
+    gint64            since_us;     /* when it was asked */
+    GSource          *patience;   /* (nullable): end of waiting for history */
     GemelPairPosition told;
     guint64           catch_up_id; /* 0: none */
     GemelPairPosition target;
@@ -126,7 +128,7 @@ gboolean gemel_sync_post (GemelSync          *sync,
                           GemelStatePosition *ret_last,
                           GError            **error) G_GNUC_WARN_UNUSED_RESULT;
 void     gemel_sync_wait_state (GemelSync          *sync,
-                                GemelStatePosition *last,
+                                guint64             seq,
                                 GemelDurability     wanted,
                                 GemelWaiterFunc     func,
                                 gpointer            data);
@@ -145,6 +147,7 @@ void     gemel_sync_write_config (GemelSync         *sync,
 /* gemel-sync-switch.c */
 void gemel_sync_update_standing (GemelSync *sync);
 void gemel_sync_check_change (GemelSync *sync);
+void gemel_sync_end_change (GemelSync *sync);
 void gemel_sync_get_position (GemelSync         *sync,
                               GemelPairPosition *ret_position);
 
@@ -223,11 +226,12 @@ gint64              gemel_history_stream_get_last_pull_unix_us (GemelHistoryStre
 /* gemel-door.c */
 GemelDoors *gemel_doors_new (GemelSync *sync);
 void        gemel_doors_free (GemelDoors *doors);
-gboolean    gemel_doors_take (GemelDoors *doors,
+void        gemel_doors_close (GemelDoors *doors);
+gint        gemel_door_kind_from_string (const char *kind); /* -1: none */
+void        gemel_doors_take (GemelDoors *doors,
                               int         fd,
                               guint       kind,
-                              const char *provider,
-                              GError    **error) G_GNUC_WARN_UNUSED_RESULT;
+                              const char *provider);
 void        gemel_doors_state_changed (GemelDoors         *doors,
                                        GemelStateProvider *provider,
                                        guint64             epoch,
