@@ -92,6 +92,15 @@ GVariant *gemel_sink_query (GemelSink               *sink,
                             GError                 **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Shared by the sink's files. */
+gboolean gemel_sink_ensure_origin (GemelSink   *sink,
+                                   const guint8 uuid[16],
+                                   gint64      *ret_id,
+                                   guint64     *ret_mark,
+                                   GError     **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean gemel_sink_ensure_tag (GemelSink            *sink,
+                                const GemelPointView *view,
+                                gint64               *ret_id,
+                                GError              **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean gemel_history_store_error (GemelWorker *worker,
                                     int          rc,
                                     const char  *what,
@@ -127,6 +136,43 @@ void     gemel_history_send_event (GemelHistory *history,
                                    int           code,
                                    const char   *message,
                                    gint64        a);
+
+/** One operation; most fields belong to some of them only. */
+typedef struct
+{
+  GemelHistory     *history; /* a reference */
+  guint8            origin[GEMEL_HISTORY_ORIGIN_BYTES];
+  GBytes           *points; /* (nullable) */
+  guint             n_points;
+  guint64           seq; /* after (read), last (write), mark (receive) */
+  guint             rows_max;
+  GemelBatch        page; /* read: the result */
+  GemelHistoryQuery query;
+  GemelSinkTaken    taken;
+  GVariant         *variant; /* (nullable): the result */
+} GemelOperation;
+
+GemelOperation *gemel_history_operation_new (GemelHistory *history);
+void            gemel_history_push (GemelWorker        *worker,
+                                    GemelJobKind        kind,
+                                    GemelJobFunc        func,
+                                    GAsyncReadyCallback on_done,
+                                    GemelOperation     *operation,
+                                    gpointer            source_tag,
+                                    GCancellable       *cancellable,
+                                    GAsyncReadyCallback callback,
+                                    gpointer            user_data);
+void            gemel_history_on_job_done (GObject      *source,
+                                           GAsyncResult *result,
+                                           gpointer      user_data);
+void            gemel_history_refuse (GError             *error,
+                                      gpointer            source_tag,
+                                      GCancellable       *cancellable,
+                                      GAsyncReadyCallback callback,
+                                      gpointer            user_data);
+GemelOperation *gemel_history_finish (GAsyncResult *result,
+                                      gpointer      source_tag,
+                                      GError      **error);
 
 /* For tests: the handles, to make them fail on purpose. */
 GemelWorker *gemel_history_get_buffer (GemelHistory *history);

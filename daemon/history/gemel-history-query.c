@@ -226,11 +226,17 @@ found_to_variant (Query      *query,
     {
       const Found *found = &g_array_index (query->found, Found, i);
       GVariant    *uuid = g_hash_table_lookup (origins, &found->origin_id);
+      GVariant    *fields[6];
 
       if (uuid == NULL)
         continue;
-      g_variant_builder_add (&builder, "(sxuv@ayt)", found->tag, found->view.unix_us, found->view.status,
-                             gemel_point_view_to_variant (&found->view), uuid, found->seq);
+      fields[0] = g_variant_new_string (found->tag);
+      fields[1] = g_variant_new_int64 (found->view.unix_us);
+      fields[2] = g_variant_new_uint32 (found->view.status);
+      fields[3] = g_variant_new_variant (gemel_point_view_to_variant (&found->view));
+      fields[4] = uuid;
+      fields[5] = g_variant_new_uint64 (found->seq);
+      g_variant_builder_add_value (&builder, g_variant_new_tuple (fields, G_N_ELEMENTS (fields)));
     }
   return g_variant_ref_sink (g_variant_builder_end (&builder));
 }

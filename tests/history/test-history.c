@@ -161,6 +161,64 @@ test_history_sink_fails (void)
   fixture_clear (&fixture);
 }
 
+/* Holds the sink's thread until the test lets it go. */
+typedef struct
+{
+  GMutex   mutex;
+  GCond    changed;
+  gboolean go_on;
+} Hold;
+
+static gpointer
+hold_job (GemelWorker  *worker,
+          gpointer      data,
+          GCancellable *cancellable,
+          GError      **error)
+{
+  Hold *hold = data;
+
+  g_mutex_lock (&hold->mutex);
+  while (!hold->go_on)
+    g_cond_wait (&hold->changed, &hold->mutex);
+  g_mutex_unlock (&hold->mutex);
+  return GINT_TO_POINTER (TRUE);
+}
+
+static void
+test_history_between (void)
+{
+  Fixture             fixture;
+  Hold                hold = { 0 };
+  GemelWorkerCounters counters = { 0 };
+  gint64              until_us = g_get_monotonic_time () + 30 * G_TIME_SPAN_SECOND;
+
+  g_test_summary ("a point that is written after the forwarder read and before it drops stays");
+  g_mutex_init (&hold.mutex);
+  g_cond_init (&hold.changed);
+  fixture_init (&fixture, 1);
+  fixture_open (&fixture, FIXTURE_BUFFER_BYTES_MAX);
+  gemel_worker_push_async (gemel_history_get_sink (fixture.history), GEMEL_JOB_ALONE, hold_job, &hold,
+                           NULL, NULL, NULL, NULL, NULL);
+  write_n (&fixture, "a", 1000, 1, 1);
+  while (counters.waiting == 0)
+    {
+      gemel_worker_get_counters (gemel_history_get_sink (fixture.history), &counters);
+      g_assert_cmpint (g_get_monotonic_time (), <, until_us);
+      g_thread_yield ();
+    }
+  for (guint seq = 2; seq <= 5; seq++)
+    write_n (&fixture, "a", 1000 + seq, 1, seq);
+  g_mutex_lock (&hold.mutex);
+  hold.go_on = TRUE;
+  g_cond_signal (&hold.changed);
+  g_mutex_unlock (&hold.mutex);
+  wait_until_sunk (&fixture, 5);
+  assert_ledger (&fixture, fixture.uuid, 5);
+  fixture_clear (&fixture);
+  g_mutex_clear (&hold.mutex);
+  g_cond_clear (&hold.changed);
+}
+
 static void
 test_history_quarantine (void)
 {
@@ -312,6 +370,7 @@ main (int    argc,
   g_test_add_func ("/history/write/bad-batch-is-refused", test_history_refused_input);
   g_test_add_func ("/history/forward/repeated-batch-changes-nothing", test_history_repeat);
   g_test_add_func ("/history/forward/sink-fails-and-recovers", test_history_sink_fails);
+  g_test_add_func ("/history/forward/written-meanwhile-stays", test_history_between);
   g_test_add_func ("/history/forward/damaged-batch-goes-to-quarantine", test_history_quarantine);
   g_test_add_func ("/history/write/full-buffer-refuses", test_history_limit);
   g_test_add_data_func ("/history/write/kill-9-loses-nothing", argv[0], test_history_kill);
