@@ -33,9 +33,9 @@ void          gemel_modules_set_level (GemelModules *modules,
                                        GemelLevel    level,
                                        guint64       term);
 /* Handover: stop what runs only while active, keep the rest; undone by set_level (ACTIVE). */
-void          gemel_modules_quiesce (GemelModules *modules);
-void          gemel_modules_stop_all (GemelModules *modules); /* then settled (UNDECIDED) */
-GVariant     *gemel_modules_describe (GemelModules *modules); /* a(sssuux): name, level, state, pid, restarts, since */
+void      gemel_modules_quiesce (GemelModules *modules);
+void      gemel_modules_stop_all (GemelModules *modules); /* then settled (UNDECIDED) */
+GVariant *gemel_modules_describe (GemelModules *modules); /* a(sssuux): name, level, state, pid, restarts, since */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelModules, gemel_modules_free)
 
 G_END_DECLS
