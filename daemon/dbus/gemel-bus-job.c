@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright (C) 2026 The Gemel authors
  *
- * org.gemel.Gemel1.Job: one object for each piece of long work. The node owns the work; what is
- * kept here is its end, for a while, so that a late reader finds out.
+ * org.gemel.Gemel1.Job: one object for each piece of long work, as long as the node knows it.
  */
 #include "dbus/gemel-dbus-private.h"
 
@@ -11,17 +10,14 @@
 struct _GemelBusJobs
 {
   GemelDbus  *dbus;
-  GHashTable *jobs;     /* id -> Job */
-  GQueue      finished; /* of Job, the oldest first; lent */
+  GHashTable *table; /* of Job by its own id */
 };
 
 typedef struct
 {
-  GemelBusJobs *jobs; /* lent */
-  guint64       id;
-  char         *path;
-  GemelBusJob  *skeleton; /* owned */
-  GSource      *expiry;   /* owned; set once it is finished */
+  guint64      id;
+  char        *path;
+  GemelBusJob *skeleton; /* owned */
 } Job;
 
 static void
@@ -29,32 +25,9 @@ job_free (gpointer data)
 {
   Job *job = data;
 
-  if (job->expiry != NULL)
-    {
-      g_source_destroy (job->expiry);
-      g_source_unref (job->expiry);
-    }
   g_object_unref (job->skeleton);
   g_free (job->path);
   g_free (job);
-}
-
-static void
-drop_job (Job *job)
-{
-  GemelBusJobs *jobs = job->jobs;
-  const guint64 id = job->id;
-
-  g_dbus_object_manager_server_unexport (jobs->dbus->manager, job->path);
-  g_queue_remove (&jobs->finished, job);
-  g_hash_table_remove (jobs->jobs, &id);
-}
-
-static gboolean
-on_expiry (gpointer user_data)
-{
-  drop_job (user_data);
-  return G_SOURCE_REMOVE;
 }
 
 static void
@@ -87,14 +60,13 @@ render_job (GemelBusJob        *skeleton,
   gemel_bus_job_set_cancellable (skeleton, info->cancellable);
 }
 
-static Job *
+static void
 add_job (GemelBusJobs       *jobs,
          const GemelJobInfo *info)
 {
   g_autoptr (GDBusObjectSkeleton) object = NULL;
   Job                            *job = g_new0 (Job, 1);
 
-  job->jobs = jobs;
   job->id = info->id;
   job->path = g_strdup_printf (GEMEL_BUS_PATH_JOBS "/%" G_GUINT64_FORMAT, info->id);
   job->skeleton = gemel_bus_job_skeleton_new ();
@@ -104,20 +76,7 @@ add_job (GemelBusJobs       *jobs,
   object = g_dbus_object_skeleton_new (job->path);
   g_dbus_object_skeleton_add_interface (object, G_DBUS_INTERFACE_SKELETON (job->skeleton));
   g_dbus_object_manager_server_export (jobs->dbus->manager, object);
-  g_hash_table_insert (jobs->jobs, &job->id, job);
-  return job;
-}
-
-static void
-keep_finished (GemelBusJobs *jobs,
-               Job          *job)
-{
-  job->expiry = g_timeout_source_new_seconds (GEMEL_BUS_JOB_KEEP_SECONDS);
-  g_source_set_callback (job->expiry, on_expiry, job, NULL);
-  g_source_attach (job->expiry, g_main_context_get_thread_default ());
-  g_queue_push_tail (&jobs->finished, job);
-  if (g_queue_get_length (&jobs->finished) > GEMEL_BUS_JOBS_FINISHED_MAX)
-    drop_job (g_queue_peek_head (&jobs->finished));
+  g_hash_table_insert (jobs->table, &job->id, job);
 }
 
 /**
@@ -133,8 +92,7 @@ gemel_bus_jobs_new (GemelDbus *dbus)
   GemelBusJobs *jobs = g_new0 (GemelBusJobs, 1);
 
   jobs->dbus = dbus;
-  jobs->jobs = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, job_free);
-  g_queue_init (&jobs->finished);
+  jobs->table = g_hash_table_new_full (g_int64_hash, g_int64_equal, NULL, job_free);
   return jobs;
 }
 
@@ -147,9 +105,18 @@ gemel_bus_jobs_new (GemelDbus *dbus)
 void
 gemel_bus_jobs_free (GemelBusJobs *jobs)
 {
-  g_queue_clear (&jobs->finished);
-  g_hash_table_unref (jobs->jobs);
+  g_hash_table_unref (jobs->table);
   g_free (jobs);
+}
+
+static void
+drop_job (GemelBusJobs *jobs,
+          Job          *job)
+{
+  const guint64 id = job->id;
+
+  g_dbus_object_manager_server_unexport (jobs->dbus->manager, job->path);
+  g_hash_table_remove (jobs->table, &id);
 }
 
 /**
@@ -158,8 +125,7 @@ gemel_bus_jobs_free (GemelBusJobs *jobs)
  * @id: a job
  * @gone: the node knows it no more
  *
- * Shows the job as it is now. A finished one stays for %GEMEL_BUS_JOB_KEEP_SECONDS even when the
- * node forgets it; one that goes without an end is taken down.
+ * Shows the job as it is now, or takes it down.
  * Thread: main
  */
 void
@@ -168,49 +134,19 @@ gemel_bus_jobs_changed (GemelBusJobs *jobs,
                         gboolean      gone)
 {
   const GemelRequests *requests = jobs->dbus->requests;
-  Job                 *job = g_hash_table_lookup (jobs->jobs, &id);
+  Job                 *job = g_hash_table_lookup (jobs->table, &id);
   GemelJobInfo         info = { 0 };
 
-  if (job != NULL && job->expiry != NULL)
-    return; /* the end is the end */
-  if (gone)
+  if (gone || !requests->job_get (requests->node, id, &info))
     {
       if (job != NULL)
-        drop_job (job);
+        drop_job (jobs, job);
       return;
     }
-  if (!requests->job_get (requests->node, id, &info))
-    return;
   if (job == NULL)
-    job = add_job (jobs, &info);
+    add_job (jobs, &info);
   else
     render_job (job->skeleton, &info);
-  if (*info.result != '\0')
-    keep_finished (jobs, job);
-}
-
-/**
- * gemel_bus_jobs_check_room:
- * @jobs: the set
- * @error: return location
- *
- * Returns: whether one more job may be started.
- * Errors: %GEMEL_ERROR_LIMIT.
- * Thread: main
- */
-gboolean
-gemel_bus_jobs_check_room (GemelBusJobs *jobs,
-                           GError      **error)
-{
-  GemelDbus  *dbus = jobs->dbus;
-  const guint running = g_hash_table_size (jobs->jobs) - g_queue_get_length (&jobs->finished);
-
-  if (running < GEMEL_BUS_JOBS_RUNNING_MAX)
-    return TRUE;
-  gemel_bus_node_set_calls_limited (dbus->node, ++dbus->calls_limited);
-  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_LIMIT,
-               "%u jobs are running already; wait for one to end, or cancel one", running);
-  return FALSE;
 }
 
 /**
@@ -236,9 +172,9 @@ gemel_bus_jobs_reply (GemelBusJobs *jobs,
       gemel_bus_call_fail (call, error);
       return;
     }
-  if (!g_hash_table_contains (jobs->jobs, &id))
+  if (!g_hash_table_contains (jobs->table, &id))
     gemel_bus_jobs_changed (jobs, id, FALSE);
-  job = g_hash_table_lookup (jobs->jobs, &id);
+  job = g_hash_table_lookup (jobs->table, &id);
   if (job == NULL)
     gemel_bus_call_fail (call, g_error_new_literal (GEMEL_ERROR, GEMEL_ERROR_FAILED,
                                                     "the job ended before it could be shown; look "

@@ -22,10 +22,8 @@ run_request_failover (GemelBusCall *call)
 {
   const GemelRequests *requests = call->dbus->requests;
   GError              *local_error = NULL;
-  guint64              id = 0;
+  const guint64        id = requests->request_failover (requests->node, &local_error);
 
-  if (gemel_bus_jobs_check_room (call->dbus->jobs, &local_error))
-    id = requests->request_failover (requests->node, &local_error);
   gemel_bus_jobs_reply (call->dbus->jobs, call, id, local_error);
 }
 
@@ -50,10 +48,8 @@ run_force_active (GemelBusCall *call)
 {
   const GemelRequests *requests = call->dbus->requests;
   GError              *local_error = NULL;
-  guint64              id = 0;
+  const guint64        id = requests->force_active (requests->node, &local_error);
 
-  if (gemel_bus_jobs_check_room (call->dbus->jobs, &local_error))
-    id = requests->force_active (requests->node, &local_error);
   gemel_bus_jobs_reply (call->dbus->jobs, call, id, local_error);
 }
 
@@ -76,11 +72,11 @@ run_force_resync (GemelBusCall *call)
   const GemelRequests *requests = call->dbus->requests;
   GError              *local_error = NULL;
   const char          *provider;
-  guint64              id = 0;
+  guint64              id;
 
   g_variant_get_child (call->parameters, 0, "&s", &provider);
-  if (gemel_bus_jobs_check_room (call->dbus->jobs, &local_error))
-    id = requests->force_resync (requests->node, *provider ? provider : NULL, &local_error);
+  id = requests->force_resync (requests->node, *provider ? provider : NULL, &local_error);
+
   gemel_bus_jobs_reply (call->dbus->jobs, call, id, local_error);
 }
 
@@ -201,7 +197,7 @@ render_view (GemelBusNode        *node,
   gemel_bus_node_set_history_level (node, gemel_history_level_to_string (s->history_level));
   gemel_bus_node_set_assurance (node, gemel_assurance_to_string (view->assurance));
   gemel_bus_node_set_state (node, gemel_state_to_string (view->state));
-  gemel_bus_node_set_state_cause (node, gemel_cause_to_string (view->cause));
+  gemel_bus_node_set_cause (node, gemel_cause_to_string (view->cause));
   gemel_bus_node_set_term (node, view->term);
   gemel_bus_node_set_active_term (node, view->active_term);
   gemel_bus_node_set_switching (node, view->switching);

@@ -72,11 +72,10 @@ run_join (GemelBusCall *call)
   const GemelRequests *requests = call->dbus->requests;
   GError              *local_error = NULL;
   const char          *code;
-  guint64              id = 0;
+  guint64              id;
 
   g_variant_get_child (call->parameters, 0, "&s", &code);
-  if (gemel_bus_jobs_check_room (call->dbus->jobs, &local_error))
-    id = requests->pair_join (requests->node, code, &local_error);
+  id = requests->pair_join (requests->node, code, &local_error);
   gemel_bus_jobs_reply (call->dbus->jobs, call, id, local_error);
 }
 

@@ -34,26 +34,10 @@ render_view (GemelBusPeer        *peer,
   gemel_bus_peer_set_term (peer, view->peer_term);
   gemel_bus_peer_set_synced (peer, view->peer_synced);
   gemel_bus_peer_set_eligible (peer, view->peer_eligible);
-  gemel_bus_peer_set_last_seen_usec (
-    peer, known ? gemel_bus_usec (s->unix_us - (s->boot_us - view->peer_heard_us)) : 0);
+  gemel_bus_peer_set_last_seen_usec (peer, gemel_bus_usec (gemel_snapshot_get_peer_seen_unix_us (s)));
   gemel_bus_peer_set_rtt_usec (peer, gemel_bus_usec (view->rtt_us));
   gemel_bus_peer_set_clock_offset_usec (peer, view->wall_offset_us);
   gemel_bus_peer_set_clock_error_usec (peer, gemel_bus_usec (view->wall_error_us));
-}
-
-/* The newest of two sources: heartbeats know active or standby, the status the exact level. */
-static const char *
-render_level (const GemelSnapshot *s)
-{
-  const GemelLevel heard = s->view.peer_level;
-
-  if (!s->view.peer_known)
-    return "unknown";
-  if (s->peer == NULL)
-    return gemel_level_to_string (heard);
-  if ((heard == GEMEL_LEVEL_ACTIVE) != (s->peer->level == GEMEL_LEVEL_ACTIVE))
-    return gemel_level_to_string (heard == GEMEL_LEVEL_ACTIVE ? heard : s->peer->standby_level);
-  return gemel_level_to_string (s->peer->level);
 }
 
 static void
@@ -66,7 +50,7 @@ render_status (GemelBusPeer        *peer,
 
   gemel_bus_peer_set_name (peer, status->name ? status->name : "");
   gemel_bus_peer_set_version (peer, status->version ? status->version : "");
-  gemel_bus_peer_set_activity_level (peer, render_level (s));
+  gemel_bus_peer_set_activity_level (peer, gemel_level_to_string (gemel_snapshot_get_peer_level (s)));
   gemel_bus_peer_set_standby_level (
     peer, heard ? gemel_level_to_string (status->standby_level) : "unknown");
   gemel_bus_peer_set_history_level (

@@ -49,7 +49,7 @@ struct _GemelDbus
 
   guint   calls;         /* under way */
   guint64 calls_denied;  /* for lack of rights */
-  guint64 calls_limited; /* too many under way, or too many jobs */
+  guint64 calls_limited; /* too many under way */
 };
 
 GemelDbus *gemel_dbus_ref (GemelDbus *dbus);
@@ -93,8 +93,6 @@ void          gemel_bus_jobs_free (GemelBusJobs *jobs);
 void          gemel_bus_jobs_changed (GemelBusJobs *jobs,
                                       guint64       id,
                                       gboolean      gone);
-gboolean      gemel_bus_jobs_check_room (GemelBusJobs *jobs,
-                                         GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 void          gemel_bus_jobs_reply (GemelBusJobs *jobs,
                                     GemelBusCall *call,
                                     guint64       id,
