@@ -34,10 +34,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelConfigOp, gemel_config_op_free)
 /** A journal entry as it travels and lies on disk. Immutable, counted. */
 typedef struct
 {
-  GemelPosition position;    /* term, seq, hash of this entry */
-  guint8        origin[16];  /* node uuid of the writer */
+  GemelPosition position;   /* term, seq, hash of this entry */
+  guint8        origin[16]; /* node uuid of the writer */
   gint64        unix_us;
-  GBytes       *payload;     /* encoded operations */
+  GBytes       *payload; /* encoded operations */
 } GemelEntry;
 
 GemelEntry *gemel_entry_ref (GemelEntry *entry);
@@ -52,13 +52,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelEntry, gemel_entry_unref)
 
 typedef struct
 {
-  char         lineage[37];
+  char          lineage[37];
   GemelPosition head;
-  guint64      base_seq;
-  guint64      n_records;
-  guint64      journal_bytes;
-  guint64      journal_entries;
-  guint64      file_bytes;
+  guint64       base_seq;
+  guint64       n_records;
+  guint64       journal_bytes;
+  guint64       journal_entries;
+  guint64       file_bytes;
 } GemelConfigInfo;
 
 /**
@@ -138,16 +138,16 @@ GPtrArray *gemel_config_db_list_finish (GemelConfigDb *db,
                                         GError       **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Source of a pull: the facts for gemel_position_plan (), then pages of the tail. */
-void     gemel_config_db_facts_async (GemelConfigDb       *db,
-                                      const char          *puller_lineage,
-                                      const GemelPosition *puller,
-                                      GCancellable        *cancellable,
-                                      GAsyncReadyCallback  callback,
-                                      gpointer             user_data);
-gboolean gemel_config_db_facts_finish (GemelConfigDb    *db,
-                                       GAsyncResult     *result,
-                                       GemelSourceFacts *ret_facts,
-                                       GError          **error) G_GNUC_WARN_UNUSED_RESULT;
+void       gemel_config_db_facts_async (GemelConfigDb       *db,
+                                        const char          *puller_lineage,
+                                        const GemelPosition *puller,
+                                        GCancellable        *cancellable,
+                                        GAsyncReadyCallback  callback,
+                                        gpointer             user_data);
+gboolean   gemel_config_db_facts_finish (GemelConfigDb    *db,
+                                         GAsyncResult     *result,
+                                         GemelSourceFacts *ret_facts,
+                                         GError          **error) G_GNUC_WARN_UNUSED_RESULT;
 void       gemel_config_db_read_tail_async (GemelConfigDb      *db,
                                             guint64             after_seq,
                                             gsize               bytes_max,
