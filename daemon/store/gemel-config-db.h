@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "api/gemel-names.h"
 #include "core/gemel-position.h"
 #include "store/gemel-worker.h"
 
@@ -40,6 +41,22 @@ typedef struct
   GBytes       *payload; /* encoded operations */
 } GemelEntry;
 
+/** Payload of one entry; leaves room for the headers of a frame. */
+#define GEMEL_ENTRY_PAYLOAD_BYTES_MAX (GEMEL_FRAME_BYTES_MAX - 4096)
+/** An encoded entry without its payload. */
+#define GEMEL_ENTRY_HEADER_BYTES 80
+
+GemelEntry *gemel_entry_new (const guint8 prev_hash[GEMEL_HASH_BYTES],
+                             guint64      term,
+                             guint64      seq,
+                             const guint8 origin[16],
+                             gint64       unix_us,
+                             GBytes      *payload);
+void        gemel_entry_compute_hash (const GemelEntry *entry,
+                                      const guint8      prev_hash[GEMEL_HASH_BYTES],
+                                      guint8            ret_hash[GEMEL_HASH_BYTES]);
+GBytes     *gemel_config_ops_encode (GPtrArray *ops, /* of GemelConfigOp */
+                                     GError   **error) G_GNUC_WARN_UNUSED_RESULT;
 GemelEntry *gemel_entry_ref (GemelEntry *entry);
 void        gemel_entry_unref (GemelEntry *entry);
 GBytes     *gemel_entry_encode (const GemelEntry *entry);

@@ -117,4 +117,27 @@ void gemel_node_db_mark_interval (GemelNodeDb *db,
                                   gint64       unix_us,
                                   gboolean     ended);
 
+typedef struct
+{
+  guint64  term;
+  gint64   from_unix_us;
+  gint64   to_unix_us; /* the last mark, or the end */
+  gboolean ended;      /* FALSE: goes on, or the node crashed after the last mark */
+} GemelInterval;
+
+/* Newest first. */
+void       gemel_node_db_list_intervals_async (GemelNodeDb        *db,
+                                               guint64             before_term, /* 0: from the newest */
+                                               guint               limit,
+                                               GCancellable       *cancellable,
+                                               GAsyncReadyCallback callback,
+                                               gpointer            user_data);
+GPtrArray *gemel_node_db_list_intervals_finish (GemelNodeDb  *db,
+                                                GAsyncResult *result,
+                                                GError      **error) G_GNUC_WARN_UNUSED_RESULT; /* of GemelInterval */
+
+/* Errors of what nobody waits for (intervals, limits) are counted here. */
+void gemel_node_db_get_counters (GemelNodeDb         *db,
+                                 GemelWorkerCounters *ret_counters); /* any thread */
+
 G_END_DECLS
