@@ -284,7 +284,7 @@ on_readable (int          fd,
       gboolean  good = FALSE;
 
       /* An error that an earlier datagram came back with is taken off by reading it. */
-      if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+      if (n < 0 && errno == EAGAIN)
         break;
       if (n < 0)
         continue;

@@ -190,8 +190,8 @@ persist (GemelLink         *link,
 static void
 leave (GemelLink *link)
 {
-  if (link->options.guard_fd >= 0)
-    (void) gemel_guard_send_stop (link->options.guard_fd, NULL);
+  if (link->options.guard_fd >= 0 && !gemel_guard_send_stop (link->options.guard_fd, NULL))
+    gemel_link_alarm (link, GEMEL_LINK_ALARM_GUARD, GEMEL_EVENT_LIMIT_REACHED, "gemel-guard cannot be told that this is an orderly end");
   link->exiting = TRUE;
   link->port->exit (link->user_data);
 }
