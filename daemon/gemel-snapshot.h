@@ -49,9 +49,12 @@ typedef struct
   GemelSyncCounters sync;
 } GemelSnapshot;
 
+GemelSnapshot *gemel_snapshot_new (void);
 GemelSnapshot *gemel_snapshot_ref (GemelSnapshot *snapshot);
 void           gemel_snapshot_unref (GemelSnapshot *snapshot);
 char          *gemel_snapshot_to_json (const GemelSnapshot *snapshot); /* Describe () */
+GemelLevel     gemel_snapshot_get_peer_level (const GemelSnapshot *snapshot);
+gint64         gemel_snapshot_get_peer_seen_unix_us (const GemelSnapshot *snapshot);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelSnapshot, gemel_snapshot_unref)
 
 G_END_DECLS

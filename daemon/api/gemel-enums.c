@@ -64,7 +64,7 @@ gemel_role_to_string (GemelRole role)
  */
 gboolean
 gemel_role_from_string (const char *text,
-                        GemelRole *ret_role)
+                        GemelRole  *ret_role)
 {
   guint value;
 
@@ -141,7 +141,7 @@ gemel_recovery_mode_to_string (GemelRecoveryMode mode)
  * Thread: any
  */
 gboolean
-gemel_recovery_mode_from_string (const char *text,
+gemel_recovery_mode_from_string (const char        *text,
                                  GemelRecoveryMode *ret_mode)
 {
   guint value;
@@ -179,7 +179,7 @@ gemel_history_level_to_string (GemelHistoryLevel level)
  * Thread: any
  */
 gboolean
-gemel_history_level_from_string (const char *text,
+gemel_history_level_from_string (const char        *text,
                                  GemelHistoryLevel *ret_level)
 {
   guint value;
@@ -217,7 +217,7 @@ gemel_durability_to_string (GemelDurability durability)
  * Thread: any
  */
 gboolean
-gemel_durability_from_string (const char *text,
+gemel_durability_from_string (const char      *text,
                               GemelDurability *ret_durability)
 {
   guint value;
@@ -257,7 +257,7 @@ gemel_severity_to_string (GemelSeverity severity)
  * Thread: any
  */
 gboolean
-gemel_severity_from_string (const char *text,
+gemel_severity_from_string (const char    *text,
                             GemelSeverity *ret_severity)
 {
   guint value;

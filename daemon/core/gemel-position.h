@@ -40,38 +40,38 @@ typedef struct
 
 typedef enum
 {
-  GEMEL_SYNC_EQUAL = 0,      /* nothing to do */
-  GEMEL_SYNC_TAIL = 1,       /* the puller has a prefix: send what follows its position */
-  GEMEL_SYNC_FULL = 2,       /* the puller cannot be brought up by a tail: send everything */
-  GEMEL_SYNC_DIVERGED = 3,   /* the puller has entries that the source lacks: keep them, then full */
+  GEMEL_SYNC_EQUAL = 0,    /* nothing to do */
+  GEMEL_SYNC_TAIL = 1,     /* the puller has a prefix: send what follows its position */
+  GEMEL_SYNC_FULL = 2,     /* the puller cannot be brought up by a tail: send everything */
+  GEMEL_SYNC_DIVERGED = 3, /* the puller has entries that the source lacks: keep them, then full */
 } GemelSyncPlan;
 
 typedef enum
 {
   GEMEL_SYNC_REASON_NONE = 0,
-  GEMEL_SYNC_REASON_LINEAGE = 1,    /* another journal altogether, or none yet */
-  GEMEL_SYNC_REASON_COMPACTED = 2,  /* the tail that is missing is no longer kept */
-  GEMEL_SYNC_REASON_HASH = 3,       /* same place, other content */
-  GEMEL_SYNC_REASON_AHEAD = 4,      /* the puller has more than the source */
-  GEMEL_SYNC_REASON_OPERATOR = 5,   /* a person asked for it */
-  GEMEL_SYNC_REASON_TOO_FAR = 6,    /* the tail is larger than a full copy */
+  GEMEL_SYNC_REASON_LINEAGE = 1,      /* another journal altogether, or none yet */
+  GEMEL_SYNC_REASON_COMPACTED = 2,    /* the tail that is missing is no longer kept */
+  GEMEL_SYNC_REASON_HASH = 3,         /* same place, other content */
+  GEMEL_SYNC_REASON_AHEAD = 4,        /* the puller has more than the source */
+  GEMEL_SYNC_REASON_OPERATOR = 5,     /* a person asked for it */
+  GEMEL_SYNC_REASON_TOO_FAR = 6,      /* the tail is larger than a full copy */
   GEMEL_SYNC_REASON_APPLY_FAILED = 7, /* the puller could not apply an entry */
-  GEMEL_SYNC_REASON_EPOCH = 8,      /* state: counted by another active node */
-  GEMEL_SYNC_REASON_OVERFLOW = 9,   /* state: the delta buffer no longer reaches back so far */
-  GEMEL_SYNC_REASON_CONNECTED = 10, /* state: a new connection without a usable position */
+  GEMEL_SYNC_REASON_EPOCH = 8,        /* state: counted by another active node */
+  GEMEL_SYNC_REASON_OVERFLOW = 9,     /* state: the delta buffer no longer reaches back so far */
+  GEMEL_SYNC_REASON_CONNECTED = 10,   /* state: a new connection without a usable position */
 } GemelSyncReason;
 
 /** What the source knows when a puller asks. */
 typedef struct
 {
-  gboolean      same_lineage;   /* the puller names this journal */
-  GemelPosition head;           /* last entry of the source */
-  guint64       base_seq;       /* entries with seq > base_seq are kept */
-  gboolean      puller_known;   /* an entry (or the base) with the puller's seq is kept ... */
-  guint64       term_at_puller; /* ... with this term ... */
+  gboolean      same_lineage;                     /* the puller names this journal */
+  GemelPosition head;                             /* last entry of the source */
+  guint64       base_seq;                         /* entries with seq > base_seq are kept */
+  gboolean      puller_known;                     /* an entry (or the base) with the puller's seq is kept ... */
+  guint64       term_at_puller;                   /* ... with this term ... */
   guint8        hash_at_puller[GEMEL_HASH_BYTES]; /* ... and this chain hash */
-  guint64       tail_bytes;     /* size of what the puller lacks */
-  guint64       full_bytes;     /* size of a full copy */
+  guint64       tail_bytes;                       /* size of what the puller lacks */
+  guint64       full_bytes;                       /* size of a full copy */
 } GemelSourceFacts;
 
 gboolean gemel_position_equal (const GemelPosition *a,
@@ -83,8 +83,8 @@ GemelSyncPlan gemel_position_plan (const GemelSourceFacts *source,
                                    const GemelPosition    *puller,
                                    GemelSyncReason        *ret_reason);
 
-gboolean gemel_state_position_follows (const GemelStatePosition *have,
-                                       const GemelStatePosition *delta);
+gboolean      gemel_state_position_follows (const GemelStatePosition *have,
+                                            const GemelStatePosition *delta);
 GemelSyncPlan gemel_state_plan (const GemelStatePosition *head,
                                 guint64                   oldest_buffered_seq,
                                 const GemelStatePosition *have,
@@ -93,10 +93,10 @@ GemelSyncPlan gemel_state_plan (const GemelStatePosition *head,
 /** What to do with a batch of history rows [first, last] of one origin, given the mark. */
 typedef enum
 {
-  GEMEL_BATCH_ACCEPT = 0,  /* it continues exactly at the mark */
-  GEMEL_BATCH_SKIP = 1,    /* all of it is there already */
-  GEMEL_BATCH_TRIM = 2,    /* its head is there already: take what is above the mark */
-  GEMEL_BATCH_GAP = 3,     /* something between mark and first is missing: ask from the mark */
+  GEMEL_BATCH_ACCEPT = 0, /* it continues exactly at the mark */
+  GEMEL_BATCH_SKIP = 1,   /* all of it is there already */
+  GEMEL_BATCH_TRIM = 2,   /* its head is there already: take what is above the mark */
+  GEMEL_BATCH_GAP = 3,    /* something between mark and first is missing: ask from the mark */
 } GemelBatchVerdict;
 
 GemelBatchVerdict gemel_history_judge (guint64 mark,
