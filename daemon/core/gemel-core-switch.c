@@ -182,7 +182,8 @@ gemel_core_end_commit (GemelCore    *core,
     }
   else
     gemel_core_emit_event (core, out, GEMEL_EVENT_SWITCHOVER_UNKNOWN, GEMEL_CAUSE_TIMEOUT, took_us, 0);
-  gemel_core_emit_reply (out, core->handover.request_id, seen, seen ? core->handover.cause : GEMEL_CAUSE_TIMEOUT);
+  /* Not done because of COMMITTED: it was handed over and the success was not seen. */
+  gemel_core_emit_reply (out, core->handover.request_id, seen, seen ? core->handover.cause : GEMEL_CAUSE_COMMITTED);
   memset (&core->handover, 0, sizeof core->handover);
 }
 
@@ -290,8 +291,9 @@ void
 gemel_core_on_quiesced (GemelCore        *core,
                         const GemelInput *in)
 {
-  if (core->state != GEMEL_STATE_HANDOVER || in->u.caught.switch_id != core->handover.id ||
-      core->handover.committed_term != 0)
+  if (core->state != GEMEL_STATE_HANDOVER || core->handover.committed_term != 0)
+    return;
+  if (in->type == GEMEL_INPUT_QUIESCED && in->u.caught.switch_id != core->handover.id)
     return;
   core->handover.position = in->u.caught.position;
   if (in->type != GEMEL_INPUT_QUIESCED || core->handover.quiesced)

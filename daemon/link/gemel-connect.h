@@ -18,6 +18,11 @@
 
 G_BEGIN_DECLS
 
+/* The very first call in main (): TLS 1.3 for the whole process. */
+void gemel_connect_init (void);
+/* The other side's IP address without port. */
+char *gemel_connect_dup_peer_address (GIOStream *io);
+
 typedef enum
 {
   GEMEL_CHANNEL_CONTROL = 0,
@@ -66,6 +71,13 @@ void           gemel_listener_set_pairing (GemelListener *listener,
                                            gboolean       open);
 void           gemel_listener_get_counters (GemelListener         *listener,
                                             GemelListenerCounters *ret_counters);
+/* A code was wrong, used or expired (gemel_invitation_serve_finish): counted and reported here. */
+void           gemel_listener_note_pairing_refused (GemelListener *listener,
+                                                    const char    *address,
+                                                    const char    *why);
+/* 5 s unless told otherwise, for tests. */
+void           gemel_listener_set_handshake_ms (GemelListener *listener,
+                                                guint          handshake_ms);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelListener, gemel_listener_free)
 
 /* Dial: name resolution, TCP (NODELAY, keep-alive), TLS 1.3, pin, ALPN. @peer_pin NULL accepts any
@@ -80,5 +92,7 @@ void       gemel_dial_async (const GemelKeys    *keys,
                              gpointer            user_data);
 GIOStream *gemel_dial_finish (GAsyncResult *result,
                               GError      **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The failed dial was answered with a refusal: a hint, never proof. */
+gboolean   gemel_dial_was_refused (GAsyncResult *result);
 
 G_END_DECLS

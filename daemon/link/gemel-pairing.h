@@ -14,7 +14,7 @@
 G_BEGIN_DECLS
 
 #define GEMEL_PAIRING_SECONDS 600
-#define GEMEL_PAIRING_TRIES 3
+#define GEMEL_PAIRING_TRIES   3
 
 /** What both sides know afterwards. */
 typedef struct
@@ -31,14 +31,19 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelPairingResult, gemel_pairing_result_free)
 
 /* Inviter. One invitation at a time; a new one voids the old. */
 typedef struct _GemelInvitation GemelInvitation;
-GemelInvitation *gemel_invitation_new (const GemelKeys *keys,
-                                       const char      *address, /* host:port told to the joiner */
-                                       const guint8     node_uuid[16],
-                                       const char      *node_name,
-                                       gint64           now_us); /* boot time */
-void             gemel_invitation_free (GemelInvitation *invitation);
-const char      *gemel_invitation_get_code (GemelInvitation *invitation);
-gint64           gemel_invitation_get_expiry_us (GemelInvitation *invitation);
+GemelInvitation                *gemel_invitation_new (const GemelKeys *keys,
+                                                      const char      *address, /* host:port told to the joiner */
+                                                      const guint8     node_uuid[16],
+                                                      const char      *node_name,
+                                                      gint64           now_us); /* boot time */
+void                            gemel_invitation_free (GemelInvitation *invitation);
+const char                     *gemel_invitation_get_code (GemelInvitation *invitation);
+gint64                          gemel_invitation_get_expiry_us (GemelInvitation *invitation);
+/* Not used, not expired, not void by wrong tries. */
+gboolean gemel_invitation_is_standing (GemelInvitation *invitation);
+/* 5 s for each frame unless told otherwise, for tests. */
+void gemel_invitation_set_step_ms (GemelInvitation *invitation,
+                                   guint            step_ms);
 /* Runs the inviter's side on an accepted GEMEL_CHANNEL_PAIR connection. */
 void                gemel_invitation_serve_async (GemelInvitation    *invitation,
                                                   GIOStream          *io,

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "api/gemel-names.h"
 #include "core/gemel-position.h"
 #include "store/gemel-worker.h"
 
@@ -34,12 +35,28 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelConfigOp, gemel_config_op_free)
 /** A journal entry as it travels and lies on disk. Immutable, counted. */
 typedef struct
 {
-  GemelPosition position;    /* term, seq, hash of this entry */
-  guint8        origin[16];  /* node uuid of the writer */
+  GemelPosition position;   /* term, seq, hash of this entry */
+  guint8        origin[16]; /* node uuid of the writer */
   gint64        unix_us;
-  GBytes       *payload;     /* encoded operations */
+  GBytes       *payload; /* encoded operations */
 } GemelEntry;
 
+/** Payload of one entry; leaves room for the headers of a frame. */
+#define GEMEL_ENTRY_PAYLOAD_BYTES_MAX (GEMEL_FRAME_BYTES_MAX - 4096)
+/** An encoded entry without its payload. */
+#define GEMEL_ENTRY_HEADER_BYTES 80
+
+GemelEntry *gemel_entry_new (const guint8 prev_hash[GEMEL_HASH_BYTES],
+                             guint64      term,
+                             guint64      seq,
+                             const guint8 origin[16],
+                             gint64       unix_us,
+                             GBytes      *payload);
+void        gemel_entry_compute_hash (const GemelEntry *entry,
+                                      const guint8      prev_hash[GEMEL_HASH_BYTES],
+                                      guint8            ret_hash[GEMEL_HASH_BYTES]);
+GBytes     *gemel_config_ops_encode (GPtrArray *ops, /* of GemelConfigOp */
+                                     GError   **error) G_GNUC_WARN_UNUSED_RESULT;
 GemelEntry *gemel_entry_ref (GemelEntry *entry);
 void        gemel_entry_unref (GemelEntry *entry);
 GBytes     *gemel_entry_encode (const GemelEntry *entry);
@@ -52,13 +69,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelEntry, gemel_entry_unref)
 
 typedef struct
 {
-  char         lineage[37];
+  char          lineage[37];
   GemelPosition head;
-  guint64      base_seq;
-  guint64      n_records;
-  guint64      journal_bytes;
-  guint64      journal_entries;
-  guint64      file_bytes;
+  guint64       base_seq;
+  guint64       n_records;
+  guint64       journal_bytes;
+  guint64       journal_entries;
+  guint64       file_bytes;
 } GemelConfigInfo;
 
 /**
@@ -138,16 +155,16 @@ GPtrArray *gemel_config_db_list_finish (GemelConfigDb *db,
                                         GError       **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Source of a pull: the facts for gemel_position_plan (), then pages of the tail. */
-void     gemel_config_db_facts_async (GemelConfigDb       *db,
-                                      const char          *puller_lineage,
-                                      const GemelPosition *puller,
-                                      GCancellable        *cancellable,
-                                      GAsyncReadyCallback  callback,
-                                      gpointer             user_data);
-gboolean gemel_config_db_facts_finish (GemelConfigDb    *db,
-                                       GAsyncResult     *result,
-                                       GemelSourceFacts *ret_facts,
-                                       GError          **error) G_GNUC_WARN_UNUSED_RESULT;
+void       gemel_config_db_facts_async (GemelConfigDb       *db,
+                                        const char          *puller_lineage,
+                                        const GemelPosition *puller,
+                                        GCancellable        *cancellable,
+                                        GAsyncReadyCallback  callback,
+                                        gpointer             user_data);
+gboolean   gemel_config_db_facts_finish (GemelConfigDb    *db,
+                                         GAsyncResult     *result,
+                                         GemelSourceFacts *ret_facts,
+                                         GError          **error) G_GNUC_WARN_UNUSED_RESULT;
 void       gemel_config_db_read_tail_async (GemelConfigDb      *db,
                                             guint64             after_seq,
                                             gsize               bytes_max,

@@ -21,23 +21,23 @@ typedef struct
   guint8   pair_uuid[16];
   guint    slot;
   guint8   peer_uuid[16];
-  guint8   peer_pin[32];     /* SHA-256 of the peer's public key (SPKI) */
-  gboolean synced_once;      /* has had the configuration of this pair */
+  guint8   peer_pin[32]; /* SHA-256 of the peer's public key (SPKI) */
+  gboolean synced_once;  /* has had the configuration of this pair */
 } GemelNodeIdentity;
 
 typedef struct
 {
-  guint64        id;         /* set by the store */
+  guint64        id; /* set by the store */
   gint64         unix_us;
-  gint64         boot_us;    /* CLOCK_BOOTTIME, for durations */
+  gint64         boot_us; /* CLOCK_BOOTTIME, for durations */
   GemelEventCode code;
   GemelSeverity  severity;
   guint64        term;
   GemelCause     cause;
-  char          *node;       /* name of the node that says so */
-  char          *subject;    /* (nullable): provider, module, peer address ... */
-  char          *message;    /* one sentence, lower case, no full stop */
-  gint64         a;          /* as in GemelAction.u.event */
+  char          *node;    /* name of the node that says so */
+  char          *subject; /* (nullable): provider, module, peer address ... */
+  char          *message; /* one sentence, lower case, no full stop */
+  gint64         a;       /* as in GemelAction.u.event */
   gint64         b;
 } GemelEvent;
 
@@ -94,7 +94,7 @@ typedef struct
   gint64         from_unix_us; /* 0: no bound */
   gint64         to_unix_us;   /* 0: no bound */
   GemelSeverity  severity_min;
-  GemelEventCode code;         /* 0: all */
+  GemelEventCode code; /* 0: all */
   guint          limit;
 } GemelEventQuery;
 
@@ -116,5 +116,28 @@ void gemel_node_db_mark_interval (GemelNodeDb *db,
                                   guint64      term,
                                   gint64       unix_us,
                                   gboolean     ended);
+
+typedef struct
+{
+  guint64  term;
+  gint64   from_unix_us;
+  gint64   to_unix_us; /* the last mark, or the end */
+  gboolean ended;      /* FALSE: goes on, or the node crashed after the last mark */
+} GemelInterval;
+
+/* Newest first. */
+void       gemel_node_db_list_intervals_async (GemelNodeDb        *db,
+                                               guint64             before_term, /* 0: from the newest */
+                                               guint               limit,
+                                               GCancellable       *cancellable,
+                                               GAsyncReadyCallback callback,
+                                               gpointer            user_data);
+GPtrArray *gemel_node_db_list_intervals_finish (GemelNodeDb  *db,
+                                                GAsyncResult *result,
+                                                GError      **error) G_GNUC_WARN_UNUSED_RESULT; /* of GemelInterval */
+
+/* Errors of what nobody waits for (intervals, limits) are counted here. */
+void gemel_node_db_get_counters (GemelNodeDb         *db,
+                                 GemelWorkerCounters *ret_counters); /* any thread */
 
 G_END_DECLS

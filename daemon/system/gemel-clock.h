@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-gint64 gemel_clock_boot_us (void);  /* CLOCK_BOOTTIME in µs */
-gint64 gemel_clock_unix_us (void);  /* CLOCK_REALTIME in µs */
+gint64 gemel_clock_boot_us (void); /* CLOCK_BOOTTIME in µs */
+gint64 gemel_clock_unix_us (void); /* CLOCK_REALTIME in µs */
 
 G_END_DECLS

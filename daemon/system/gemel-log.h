@@ -22,6 +22,11 @@ typedef enum
   GEMEL_LOG_ERROR = 4,
 } GemelLogLevel;
 
+#define GEMEL_LOG_LINE_BYTES_MAX  4096              /* a longer line is cut */
+#define GEMEL_LOG_RING_BYTES_MAX  (8 * 1024 * 1024) /* text kept, whatever the number of lines */
+#define GEMEL_LOG_PROVIDERS_MAX   256               /* more are logged as "other" */
+#define GEMEL_LOG_QUERY_LINES_MAX 1000              /* of one answer; a limit of 0 means this */
+
 const char *gemel_log_level_to_string (GemelLogLevel level);
 gboolean    gemel_log_level_from_string (const char    *text,
                                          GemelLogLevel *ret_level) G_GNUC_WARN_UNUSED_RESULT;
@@ -56,12 +61,12 @@ typedef struct
   guint64       after_id;  /* 0: from the oldest kept */
   guint64       before_id; /* 0: up to the newest; with limit: the newest ones before it */
   GemelLogLevel level_min;
-  const char   *provider;  /* (nullable): all */
-  const char   *text;      /* (nullable): must occur in the message */
+  const char   *provider; /* (nullable): all */
+  const char   *text;     /* (nullable): must occur in the message */
   guint         limit;
 } GemelLogQuery;
 /* a(txsss): id, unix µs, provider, level, message; oldest first */
 GVariant *gemel_log_query (const GemelLogQuery *query);
-guint64   gemel_log_get_dropped (void); /* lines that left the ring unread by nobody: the bound */
+guint64   gemel_log_get_dropped (void); /* lines that left the ring because of its bounds */
 
 G_END_DECLS

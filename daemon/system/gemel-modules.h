@@ -19,7 +19,7 @@ typedef struct _GemelModules GemelModules;
 typedef struct
 {
   void (*event) (GemelEventCode code, const char *module, const char *message, gpointer user_data);
-  void (*settled) (GemelLevel level, gpointer user_data); /* after gemel_modules_set_level () */
+  void (*settled) (GemelLevel level, gpointer user_data); /* after set_level, quiesce, stop_all */
 } GemelModulesPort;
 
 GemelModules *gemel_modules_new (GPtrArray              *modules, /* of GemelModuleSettings, copied */
@@ -32,10 +32,11 @@ void          gemel_modules_free (GemelModules *modules); /* kills what is left 
 void          gemel_modules_set_level (GemelModules *modules,
                                        GemelLevel    level,
                                        guint64       term);
-/* Handover: stop what runs only while active, keep the rest; undone by set_level (ACTIVE). */
-void          gemel_modules_quiesce (GemelModules *modules);
-void          gemel_modules_stop_all (GemelModules *modules); /* then settled (UNDECIDED) */
-GVariant     *gemel_modules_describe (GemelModules *modules); /* a(sssuux): name, level, state, pid, restarts, since */
+/* Handover: stop what runs only while active, keep the rest, then settled (WARM); undone by
+ * set_level (ACTIVE). */
+void      gemel_modules_quiesce (GemelModules *modules);
+void      gemel_modules_stop_all (GemelModules *modules); /* then settled (UNDECIDED) */
+GVariant *gemel_modules_describe (GemelModules *modules); /* a(sssuux): name, level, state, pid, restarts, since */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelModules, gemel_modules_free)
 
 G_END_DECLS

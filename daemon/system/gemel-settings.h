@@ -20,8 +20,8 @@ typedef enum
   GEMEL_SETTING_STRING,
   GEMEL_SETTING_BOOL,
   GEMEL_SETTING_INT,
-  GEMEL_SETTING_TOKEN,  /* one of choices */
-  GEMEL_SETTING_LIST,   /* strings separated by ';' */
+  GEMEL_SETTING_TOKEN, /* one of choices */
+  GEMEL_SETTING_LIST,  /* strings separated by ';' */
 } GemelSettingType;
 
 typedef enum
@@ -39,17 +39,18 @@ typedef enum
 
 typedef struct
 {
-  const char       *group;
-  const char       *key;
-  GemelSettingType  type;
-  GemelSettingScope scope;
-  const char       *unit;         /* (nullable): "ms", "s", "bytes", "MB" */
-  gint64            min, max;     /* INT */
-  const char       *fallback;     /* the built-in value as text */
-  const char *const *choices;     /* (nullable): TOKEN */
-  gboolean          restart;      /* takes effect at the next start of gemeld */
-  const char       *summary;      /* one sentence */
-  const char       *reference;    /* (nullable): the reference product's name for it */
+  const char        *group;
+  const char        *key;
+  GemelSettingType   type;
+  GemelSettingScope  scope;
+  const char        *unit;                               /* (nullable): "ms", "s", "bytes", "MB" */
+  gint64             min, max;                           /* INT: the value; STRING: max is bytes; LIST: max is items */
+  const char        *fallback;                           /* the built-in value as text; "" for INT: follows the profile */
+  const char *const *choices;                            /* (nullable): TOKEN */
+  gboolean           restart;                            /* takes effect at the next start of gemeld */
+  const char        *summary;                            /* one sentence */
+  const char        *reference;                          /* (nullable): the reference product's name for it */
+  gboolean (*check) (const char *value, GError **error); /* (nullable): STRING that is not empty */
 } GemelSettingInfo;
 
 typedef struct _GemelSettings GemelSettings;
@@ -63,6 +64,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelSettings, gemel_settings_free)
 gboolean gemel_settings_load_file (GemelSettings *settings,
                                    const char    *path,
                                    GError       **error) G_GNUC_WARN_UNUSED_RESULT;
+/* gemel.conf, then the *.conf files of gemel.conf.d in the order of their names. */
+gboolean gemel_settings_load_dir (GemelSettings *settings,
+                                  const char    *dir, /* "/etc/gemel" */
+                                  GError       **error) G_GNUC_WARN_UNUSED_RESULT;
+/* The whole runtime layer as it was saved: name -> value. Rules between values are checked once, at
+ * the end; on error nothing is changed. */
+gboolean gemel_settings_load_runtime (GemelSettings *settings,
+                                      GHashTable    *values,
+                                      GError       **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Runtime layer. @value NULL goes back to the file's or built-in value. Checks the single value and
  * then the rules between values (gemel_core_settings_check ()); on error nothing is changed. */
 gboolean gemel_settings_set (GemelSettings *settings,
@@ -72,21 +82,28 @@ gboolean gemel_settings_set (GemelSettings *settings,
 gboolean gemel_settings_check (GemelSettings *settings,
                                GError       **error) G_GNUC_WARN_UNUSED_RESULT;
 
-const char       *gemel_settings_get_string (GemelSettings *settings, const char *name);
-gint64            gemel_settings_get_int (GemelSettings *settings, const char *name);
-gboolean          gemel_settings_get_bool (GemelSettings *settings, const char *name);
-char            **gemel_settings_dup_list (GemelSettings *settings, const char *name);
-GemelSettingLayer gemel_settings_get_layer (GemelSettings *settings, const char *name);
+const char *gemel_settings_get_string (GemelSettings *settings, const char *name);
+/* An unset value that follows the profile comes from the profile. */
+gint64                  gemel_settings_get_int (GemelSettings *settings, const char *name);
+gboolean                gemel_settings_get_bool (GemelSettings *settings, const char *name);
+char                  **gemel_settings_dup_list (GemelSettings *settings, const char *name);
+GemelSettingLayer       gemel_settings_get_layer (GemelSettings *settings, const char *name);
 const GemelSettingInfo *gemel_settings_find (const char *name);
+
+#define GEMEL_SETTINGS_FILE_BYTES_MAX (1024 * 1024) /* of one key file */
+#define GEMEL_SETTINGS_FILES_MAX      256           /* of gemel.conf.d */
+#define GEMEL_MODULES_MAX             64            /* sections [module NAME] */
+#define GEMEL_MODULE_NAME_BYTES_MAX   48            /* so that "module/NAME" is a provider name */
 
 /* Sections [module NAME] of the key files. */
 typedef struct
 {
-  char     *name;
-  char    **argv;
-  GemelLevel level;       /* warm: runs while warm or active; active: only while active */
-  guint     stop_timeout_ms;
-  char     *working_dir;  /* (nullable) */
+  char      *name;
+  char     **argv;
+  GemelLevel level; /* warm: runs while warm or active; active: only while active */
+  guint      stop_timeout_ms;
+  gboolean   has_stop_timeout; /* of its own; else it has that of group modules */
+  char      *working_dir;      /* (nullable) */
 } GemelModuleSettings;
 void       gemel_module_settings_free (GemelModuleSettings *module);
 GPtrArray *gemel_settings_get_modules (GemelSettings *settings); /* of GemelModuleSettings, lent */
