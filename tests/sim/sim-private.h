@@ -204,8 +204,10 @@ typedef struct
   guint64            deltas_base; /* seq below the oldest one that is kept */
   gboolean           told_eligible;
   gboolean           told_synced;
-  guint64            told_seq;    /* POSITION: what the core was told last */
+  guint64            told_seq;    /* POSITION and CAUGHT_UP: what the core was told last */
   guint64            told_state_seq;
+  guint64            acked_seq;   /* runtime state that the pair has */
+  guint64            peer_has;    /* entries that the peer has, as its last pull said */
 
   /* ghosts */
   guint64  seen_term;          /* S2: highest durable or announced */
@@ -217,7 +219,8 @@ typedef struct
   gboolean peer_idle;          /* the last word of the peer was: not active */
   guint64  heard_term;         /* it was active in */
   gboolean excused;            /* notice, trusted refusal or order: may act without silence */
-  gint64   promise_until_us;   /* boot time */
+  gint64   promise_until_us;   /* boot time; given with a commit */
+  gint64   start_promise_us;   /* boot time; for what the process before this one may have given */
   guint64  ready_id;           /* CAUGHT_UP was reported for it */
   guint64  since_term;
   gint64   request_us;         /* world time of the last request of a person */
