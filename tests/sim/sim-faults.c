@@ -37,6 +37,9 @@ ask (SimWorld      *w,
 {
   if (!node->up || node->paused)
     return;
+  /* The manual says: with an unreadable term, only after it has heard the other node. */
+  if (type == GEMEL_INPUT_FORCE_ACTIVE && node->core.never_eligible && !node->view.peer_known)
+    return;
   w->input.u.request_id = ++w->n_requests;
   if (type == GEMEL_INPUT_REQUEST_SWITCHOVER)
     node->request_us = w->now_us;
@@ -195,7 +198,8 @@ begin_process_fault (SimWorld       *w,
   else
     {
       sim_end_process (w, node, f->type != SIM_FAULT_CRASH, f->duration_us);
-      if (f->type == SIM_FAULT_TERM_TORN)
+      /* Nobody could know the terms any more if both were lost. */
+      if (f->type == SIM_FAULT_TERM_TORN && !sim_peer (w, node)->torn)
         node->torn = TRUE;
     }
 }

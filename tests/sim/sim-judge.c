@@ -60,11 +60,9 @@ sim_judge_start (SimWorld *w,
 {
   gint64 now_us = sim_boot_us (w, node);
 
-  if (node->torn)
-    node->seen_term = 0;
-  else if (node->core.stable.term < node->durable.term)
-    sim_fail (w, "term-down", "node %u starts below its own term file", node->index);
+  node->seen_term = node->torn ? 0 : node->durable.term;
   node->fresh = FALSE;
+  node->decided = FALSE;
   node->fresh_from_us = now_us;
   node->must_refresh = FALSE;
   node->active_heard_us = G_MININT64 / 2;
@@ -212,13 +210,14 @@ judge_pair_state (SimWorld *w,
 }
 
 static void
-judge_reason (SimWorld *w,
-              SimNode  *node,
-              gint64    now_us)
+judge_reason (SimWorld        *w,
+              SimNode         *node,
+              gint64           now_us)
 {
   gint64 silent_us = now_us - node->active_heard_us;
   gint64 promise_us;
-  gboolean allowance_over = now_us - node->fresh_from_us >= node->settings.startup_allowance_us;
+  gint64 allowance_us = node->decided ? node->settings.failover_timeout_us : node->settings.startup_allowance_us;
+  gboolean allowance_over = now_us - node->fresh_from_us >= allowance_us;
 
   if (!node->told_eligible && node->view.cause != GEMEL_CAUSE_COMMITTED && !node->excused)
     sim_fail (w, "eligible", "node %u takes over without the data of the pair", node->index);
@@ -351,6 +350,7 @@ sim_judge_resume (SimWorld *w,
     return;
   node->must_refresh = TRUE;
   node->fresh = FALSE;
+  node->decided = node->view.active_term == 0 && node->view.state != GEMEL_STATE_UNDECIDED;
   node->fresh_from_us = sim_boot_us (w, node);
   if (gemel_core_may_act (&node->view, node->fresh_from_us))
     sim_fail (w, "stalled-effect", "node %u may act right after a pause of %" G_GINT64_FORMAT " us", node->index, gap_us);

@@ -160,6 +160,24 @@ sim_close_session (SimWorld *w,
 }
 
 /**
+ * sim_reset_sender:
+ * @w: the world
+ * @node: got something of a session that it does not have any more
+ * @session: that session
+ *
+ * The machine answers with a reset, so a peer notices a quick restart long before silence tells.
+ */
+void
+sim_reset_sender (SimWorld *w,
+                  SimNode  *node,
+                  guint64   session)
+{
+  if (!node->machine_up || session > node->last_session || !sim_path_is_free (w, node->index))
+    return;
+  sim_push (w, w->now_us + hop_us (w, node), SIM_EVENT_LINK_DOWN, 1 - node->index, 0, session, 0);
+}
+
+/**
  * sim_check_idle:
  * @w: the world
  * @node: a node

@@ -173,6 +173,7 @@ typedef struct
   gint64  last_arrival_us;
   guint64 n_sent;
   guint64 session;
+  guint64 last_session; /* of this machine; anything older is answered with a reset */
   gint64  heard_us;      /* world time; of the session */
   guint   refusals;
   guint64 armed_term;    /* what the guard would say */
@@ -214,6 +215,7 @@ typedef struct
   guint64  used_term;          /* S2: last activation */
   gint64   fresh_from_us;      /* boot time; exchanges before it do not count */
   gboolean fresh;
+  gboolean decided;            /* was a standby before the pause: a silence is enough for it */
   gboolean must_refresh;       /* slept too long: no effect before a fresh exchange */
   gint64   active_heard_us;    /* boot time; peer said that it is active */
   gboolean peer_idle;          /* the last word of the peer was: not active */
@@ -308,6 +310,9 @@ void     sim_dial (SimWorld *w,
                    SimNode  *node);
 void     sim_close_session (SimWorld *w,
                             SimNode  *node);
+void     sim_reset_sender (SimWorld *w,
+                           SimNode  *node,
+                           guint64   session);
 void     sim_check_idle (SimWorld *w,
                          SimNode  *node);
 void     sim_send_notice (SimWorld *w,

@@ -268,7 +268,9 @@ take_state (SimWorld         *w,
 {
   GemelSyncPlan plan = payload->u.answer.state_plan;
 
-  if (plan == GEMEL_SYNC_FULL)
+  /* What was overtaken by newer deltas of the same term is old. */
+  if (plan == GEMEL_SYNC_FULL && (node->state_reset || node->state.epoch != payload->u.answer.state_head.epoch ||
+                                  node->state.seq <= payload->u.answer.state_head.seq))
     {
       sim_judge_full_state (w, node, payload->u.answer.values, payload->u.answer.life);
       memcpy (node->values, payload->u.answer.values, sizeof node->values);

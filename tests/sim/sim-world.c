@@ -134,6 +134,8 @@ on_message (SimWorld *w,
         }
       sim_host_look (w, node);
     }
+  else if (p->session != node->session)
+    sim_reset_sender (w, node, p->session);
   sim_payload_give (w, payload);
 }
 
@@ -145,6 +147,7 @@ on_link_up (SimWorld *w,
   if (node->session != 0)
     sim_step_type (w, node, GEMEL_INPUT_LINK_DOWN);
   node->session = session;
+  node->last_session = session;
   node->heard_us = w->now_us;
   node->peer_has = 0;
   sim_step_type (w, node, GEMEL_INPUT_LINK_UP);
