@@ -53,29 +53,6 @@ ask (SimWorld      *w,
 }
 
 static void
-give_settings (SimWorld *w,
-               SimNode  *node)
-{
-  gboolean role_changed = node->core.settings.role != node->settings.role;
-
-  if (!node->up || node->paused)
-    return;
-  if (role_changed)
-    sim_close_session (w, node);
-  w->input.u.settings = node->settings;
-  sim_step_type (w, node, GEMEL_INPUT_SETTINGS);
-  if (role_changed)
-    {
-      sim_step_type (w, node, GEMEL_INPUT_LINK_DOWN);
-      node->told_eligible = FALSE;
-      node->told_synced = FALSE;
-      node->config_level = FALSE;
-      node->state_level = FALSE;
-    }
-  sim_host_look (w, node);
-}
-
-static void
 change_settings (SimWorld *w,
                  gint64    bits)
 {
@@ -88,7 +65,7 @@ change_settings (SimWorld *w,
       node->settings.recovery_mode = (bits & 1) != 0 ? GEMEL_RECOVERY_AUTOMATIC : GEMEL_RECOVERY_MANUAL;
       node->settings.standby_level = (bits >> i & 2) != 0 ? GEMEL_LEVEL_WARM : GEMEL_LEVEL_COLD;
       node->settings.dual_master = (bits & 24) == 24;
-      give_settings (w, node);
+      sim_host_look (w, node);
     }
 }
 
@@ -164,10 +141,9 @@ begin_disk_fault (SimWorld       *w,
       node->term_slow_us = f->amount;
       disturb (w, until_us + 4 * f->amount);
     }
-  else if (node->up && !node->paused && !node->journal_broken)
+  else
     {
       node->journal_broken = TRUE;
-      sim_step_type (w, node, GEMEL_INPUT_JOURNAL_FAILED);
       sim_host_look (w, node);
     }
 }
@@ -226,8 +202,7 @@ begin_host_fault (SimWorld       *w,
       node->state_reset = node->level != GEMEL_LEVEL_ACTIVE;
       node->config_level = FALSE;
       node->state_level = FALSE;
-      if (node->up && !node->paused)
-        sim_host_look (w, node);
+      sim_host_look (w, node);
     }
 }
 
@@ -238,7 +213,7 @@ unpair (SimWorld *w,
 {
   node->settings.role = GEMEL_ROLE_INDEPENDENT;
   disturb (w, until_us + 2 * node->settings.startup_allowance_us);
-  give_settings (w, node);
+  sim_host_look (w, node);
 }
 
 /**
@@ -321,14 +296,8 @@ static void
 mend_journal (SimWorld *w,
               SimNode  *node)
 {
-  if (!node->journal_broken)
-    return;
   node->journal_broken = FALSE;
-  if (node->up && !node->paused)
-    {
-      sim_step_type (w, node, GEMEL_INPUT_JOURNAL_OK);
-      sim_host_look (w, node);
-    }
+  sim_host_look (w, node);
 }
 
 static void
@@ -339,7 +308,7 @@ pair_again (SimWorld *w,
     return;
   node->settings.role = w->plan.settings[node->index].role;
   disturb (w, w->now_us + 2 * node->settings.startup_allowance_us);
-  give_settings (w, node);
+  sim_host_look (w, node);
 }
 
 /**
@@ -386,12 +355,13 @@ sim_calm (SimWorld *w)
       node->term_error_until_us = 0;
       node->term_slow_until_us = 0;
       node->late_commit_us = 0;
+      node->journal_broken = FALSE;
       if (node->paused)
         {
           node->resume_us = w->now_us;
           sim_push (w, w->now_us, SIM_EVENT_RESUME, node->index, node->life, 0, 0);
         }
-      mend_journal (w, node);
+      sim_host_look (w, node);
       sim_push (w, w->now_us + w->plan.notice_us + 2, SIM_EVENT_START, i, 0, 0, 0);
     }
   disturb (w, w->now_us);

@@ -63,6 +63,7 @@ sim_host_start (SimWorld *w,
   memset (node->values, 0, sizeof node->values);
   node->deltas_base = 0;
   node->acked_seq = 0;
+  node->told_broken = FALSE;
   node->told_eligible = FALSE;
   node->told_synced = FALSE;
   node->peer_has = 0;
@@ -130,10 +131,41 @@ has_caught_up (const SimNode *node)
   return gemel_position_equal (&here, &node->catch_up.config);
 }
 
+/* Another role: the session ends, and what was in step with the peer is so no more. */
+static void
+tell_settings (SimWorld *w,
+               SimNode  *node)
+{
+  gboolean role_changed = node->core.settings.role != node->settings.role;
+
+  if (memcmp (&node->core.settings, &node->settings, sizeof node->settings) == 0)
+    return;
+  w->input.u.settings = node->settings;
+  sim_step_type (w, node, GEMEL_INPUT_SETTINGS);
+  if (!role_changed)
+    return;
+  sim_close_session (w, node);
+  sim_step_type (w, node, GEMEL_INPUT_LINK_DOWN);
+  node->told_eligible = FALSE;
+  node->told_synced = FALSE;
+  node->config_level = FALSE;
+  node->state_level = FALSE;
+}
+
+static void
+tell_journal (SimWorld *w,
+              SimNode  *node)
+{
+  if (node->told_broken == node->journal_broken)
+    return;
+  node->told_broken = node->journal_broken;
+  sim_step_type (w, node, node->journal_broken ? GEMEL_INPUT_JOURNAL_FAILED : GEMEL_INPUT_JOURNAL_OK);
+}
+
 /**
  * sim_host_look:
  * @w: the world
- * @node: running, not paused
+ * @node: looks when it can
  *
  * After each event: what does the new view mean, and what has to be reported?
  */
@@ -141,8 +173,10 @@ void
 sim_host_look (SimWorld *w,
                SimNode  *node)
 {
-  if (!node->up)
+  if (!node->up || node->paused)
     return;
+  tell_settings (w, node);
+  tell_journal (w, node);
   if (node->view.active_term != 0 && node->view.active_term != node->state.epoch)
     {
       node->state.epoch = node->view.active_term;

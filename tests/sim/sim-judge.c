@@ -295,17 +295,26 @@ judge_dual_lost (SimWorld        *w,
  * sim_judge_dual:
  * @w: the world
  *
- * Two nodes act at this instant: that needs an excuse.
+ * Two nodes act at this instant: that needs an excuse. One is always good for a moment: both saw
+ * nobody active and decided within one message delay of each other.
  */
 void
 sim_judge_dual (SimWorld *w)
 {
-  gboolean dual = sim_is_acting (w, &w->nodes[0]) && sim_is_acting (w, &w->nodes[1]);
+  const GemelCoreSettings *s = &w->plan.settings[0];
+  gint64 moment_us = 2 * s->heartbeat_interval_us + s->rtt_budget_us + 4 * w->plan.term_write_us;
 
-  if (dual && !w->dual)
-    w->stats.dual_actives++;
-  w->dual = dual;
-  if (dual && w->now_us > w->disturbed_until_us && (w->plan.loss_ppm == 0 || w->judged))
+  if (!sim_is_acting (w, &w->nodes[0]) || !sim_is_acting (w, &w->nodes[1]))
+    {
+      w->dual_since_us = G_MAXINT64;
+      return;
+    }
+  if (w->dual_since_us == G_MAXINT64)
+    {
+      w->stats.dual_actives++;
+      w->dual_since_us = w->now_us;
+    }
+  if (w->now_us > MAX (w->disturbed_until_us, w->dual_since_us + moment_us) && (w->plan.loss_ppm == 0 || w->calm))
     sim_fail (w, "dual-active", "both nodes act, %" G_GINT64_FORMAT " us after the last disturbance was over",
               w->now_us - w->disturbed_until_us);
 }
@@ -328,7 +337,7 @@ sim_judge_step (SimWorld        *w,
     judge_activation (w, node);
   if (node->must_refresh && gemel_core_may_act (&node->view, sim_boot_us (w, node)))
     sim_fail (w, "stalled-effect", "node %u may act after a pause and before any fresh exchange", node->index);
-  if (node->view.acts_until_us != 0)
+  if (node->view.acts_until_us != 0 || w->dual_since_us != G_MAXINT64)
     sim_judge_dual (w);
 }
 

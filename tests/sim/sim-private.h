@@ -191,6 +191,7 @@ typedef struct
   guint64            journal_len;
   guint64            journal_durable;
   gboolean           journal_broken;
+  gboolean           told_broken;
   guint              edits_in_flight;
   gint64             late_commit_us;
   gboolean           has_config;  /* of this pair; durable */
@@ -265,7 +266,7 @@ struct _SimWorld
   gboolean     calm;
   gboolean     judged;
   gint64       disturbed_until_us; /* a dual active before this has an excuse */
-  gboolean     dual;
+  gint64       dual_since_us;      /* G_MAXINT64: there is none */
   SimNode      nodes[2];
   SimHandover  handover;
   SimPairAck   pair_acks[SIM_KEYS];

@@ -94,7 +94,7 @@ reset (SimWorld      *w,
   w->n_events = 0;
   w->calm = FALSE;
   w->judged = FALSE;
-  w->dual = FALSE;
+  w->dual_since_us = G_MAXINT64;
   sim_payloads_reset (w);
   for (guint i = 0; i < 2; i++)
     reset_node (w, i);
