@@ -62,6 +62,7 @@ typedef struct
   void (*snapshot_changed) (GemelSnapshot *snapshot, gpointer user_data);
   void (*event_added) (const GemelEvent *event, gpointer user_data); /* with its id */
   void (*job_changed) (guint64 id, gboolean gone, gpointer user_data);
+  void (*config_changed) (guint64 seq, const char *const *providers, gpointer user_data); /* entries landed: last seq, NULL-terminated names */
 } GemelSurface;
 
 G_END_DECLS

@@ -164,7 +164,7 @@ resolve_dual (GemelCore          *core,
   if (core->state == GEMEL_STATE_HANDOVER)
     gemel_core_leave_handover (core, GEMEL_CAUSE_DUAL_WON, out);
   if (!settled)
-    gemel_core_reassert (core, out);
+    gemel_core_reassert (core, GEMEL_CAUSE_DUAL_WON, out);
 }
 
 /* ---- what every message carries ---- */

@@ -216,19 +216,22 @@ gemel_core_become_candidate (GemelCore    *core,
 /**
  * gemel_core_reassert:
  * @core: active
+ * @cause: DUAL_WON, NEWER_TERM or ROLE_CHANGED
  * @out: actions
  *
  * Goes on being active in a new term above all seen ones, as soon as that is durable. The winner of
- * a dual active does so: otherwise the loser, with the higher term, would ignore it for ever
- * (PROTOCOL.md section 13). since_term stays.
+ * a dual active does so: otherwise whatever the loser wrote in its higher term would stand above
+ * the winner for ever (PROTOCOL.md section 13). since_term stays.
  * Thread: the core's
  */
 void
 gemel_core_reassert (GemelCore    *core,
+                     GemelCause    cause,
                      GemelActions *out)
 {
   if (core->proposal != 0 && core->proposal >= core->stable.term)
     return;
+  core->candidate_cause = cause;
   core->proposal = gemel_core_next_term (core);
   core->stable.term = core->proposal;
   core->proposal_persist = gemel_core_persist (core, out);
@@ -524,7 +527,7 @@ on_settings (GemelCore               *core,
       if (core->state == GEMEL_STATE_HANDOVER)
         gemel_core_roll_back (core, GEMEL_CAUSE_ROLE_CHANGED, out);
       if (core->active_term % 2 != core->settings.slot)
-        gemel_core_reassert (core, out);
+        gemel_core_reassert (core, GEMEL_CAUSE_ROLE_CHANGED, out);
       return;
     }
   core->eligible = FALSE;

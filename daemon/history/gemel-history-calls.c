@@ -12,32 +12,24 @@
 
 #include <string.h>
 
-/** One operation; most fields belong to some of them only. */
-typedef struct
+/**
+ * gemel_history_operation_new:
+ * @history: the history
+ *
+ * Returns: (transfer full): an operation that holds @history; pushing it frees it in the end.
+ * Thread: any
+ */
+GemelOperation *
+gemel_history_operation_new (GemelHistory *history)
 {
-  GemelHistory     *history; /* a reference */
-  guint8            origin[GEMEL_HISTORY_ORIGIN_BYTES];
-  GBytes           *points; /* (nullable) */
-  guint             n_points;
-  guint64           seq; /* after (read), last (write), mark (receive) */
-  guint             rows_max;
-  GemelBatch        page; /* read: the result */
-  GemelHistoryQuery query;
-  GemelSinkTaken    taken;
-  GVariant         *variant; /* (nullable): the result */
-} Operation;
-
-static Operation *
-operation_new (GemelHistory *history)
-{
-  Operation *operation = g_new0 (Operation, 1);
+  GemelOperation *operation = g_new0 (GemelOperation, 1);
 
   operation->history = gemel_history_ref (history);
   return operation;
 }
 
 static void
-operation_free (Operation *operation)
+operation_free (GemelOperation *operation)
 {
   g_clear_pointer (&operation->points, g_bytes_unref);
   g_clear_pointer (&operation->page.points, g_bytes_unref);
@@ -47,14 +39,23 @@ operation_free (Operation *operation)
   g_free (operation);
 }
 
-/* Passes the worker's answer on; the task owns the operation. */
-static void
-on_job_done (GObject      *source,
-             GAsyncResult *result,
-             gpointer      user_data)
+/**
+ * gemel_history_on_job_done:
+ * @source: unused
+ * @result: the worker's answer
+ * @user_data: (transfer full): the operation's task
+ *
+ * Passes the worker's answer on; the task owns the operation.
+ *
+ * Thread: that of the caller's main context
+ */
+void
+gemel_history_on_job_done (GObject      *source,
+                           GAsyncResult *result,
+                           gpointer      user_data)
 {
   g_autoptr (GTask) task = user_data;
-  Operation        *operation = g_task_get_task_data (task);
+  GemelOperation   *operation = g_task_get_task_data (task);
   GError           *error = NULL;
 
   (void) source;
@@ -64,16 +65,30 @@ on_job_done (GObject      *source,
     g_task_return_pointer (task, operation, NULL);
 }
 
-static void
-push (GemelWorker        *worker,
-      GemelJobKind        kind,
-      GemelJobFunc        func,
-      GAsyncReadyCallback on_done,
-      Operation          *operation,
-      gpointer            source_tag,
-      GCancellable       *cancellable,
-      GAsyncReadyCallback callback,
-      gpointer            user_data)
+/**
+ * gemel_history_push:
+ * @worker: of the buffer or the sink
+ * @kind: of the job
+ * @func: the job; gets @operation
+ * @on_done: gets the task of the operation, normally gemel_history_on_job_done ()
+ * @operation: (transfer full): the operation
+ * @source_tag: the function that others called
+ * @cancellable: (nullable): gives up only what did not begin
+ * @callback: of the caller
+ * @user_data: for @callback
+ *
+ * Thread: any with a main context
+ */
+void
+gemel_history_push (GemelWorker        *worker,
+                    GemelJobKind        kind,
+                    GemelJobFunc        func,
+                    GAsyncReadyCallback on_done,
+                    GemelOperation     *operation,
+                    gpointer            source_tag,
+                    GCancellable       *cancellable,
+                    GAsyncReadyCallback callback,
+                    gpointer            user_data)
 {
   GTask *task = g_task_new (NULL, cancellable, callback, user_data);
 
@@ -84,12 +99,24 @@ push (GemelWorker        *worker,
   gemel_worker_push_async (worker, kind, func, operation, NULL, NULL, cancellable, on_done, task);
 }
 
-static void
-refuse (GError             *error,
-        gpointer            source_tag,
-        GCancellable       *cancellable,
-        GAsyncReadyCallback callback,
-        gpointer            user_data)
+/**
+ * gemel_history_refuse:
+ * @error: (transfer full): why
+ * @source_tag: the function that others called
+ * @cancellable: (nullable): of the caller
+ * @callback: of the caller
+ * @user_data: for @callback
+ *
+ * Answers without having done anything.
+ *
+ * Thread: any with a main context
+ */
+void
+gemel_history_refuse (GError             *error,
+                      gpointer            source_tag,
+                      GCancellable       *cancellable,
+                      GAsyncReadyCallback callback,
+                      gpointer            user_data)
 {
   g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, user_data);
 
@@ -98,10 +125,19 @@ refuse (GError             *error,
   g_task_return_error (task, error);
 }
 
-static Operation *
-finish (GAsyncResult *result,
-        gpointer      source_tag,
-        GError      **error)
+/**
+ * gemel_history_finish:
+ * @result: as given to the callback
+ * @source_tag: the function that was called
+ * @error: return location
+ *
+ * Returns: (transfer none) (nullable): the operation, which lives as long as @result.
+ * Thread: that of the callback
+ */
+GemelOperation *
+gemel_history_finish (GAsyncResult *result,
+                      gpointer      source_tag,
+                      GError      **error)
 {
   g_return_val_if_fail (g_task_is_valid (result, NULL), NULL);
   g_return_val_if_fail (g_async_result_is_tagged (result, source_tag), NULL);
@@ -139,9 +175,10 @@ reserve (GemelHistory *history,
                "history.buffer-bytes-max",
                bytes, history->buffer_bytes_max);
   if (tell)
-    gemel_history_send_event (history, GEMEL_EVENT_HISTORY_LIMIT,
-                              "history buffer is full, writes are refused (history.buffer-bytes-max)",
-                              (gint64) history->buffer_bytes_max);
+    gemel_history_send_event (
+      history, GEMEL_EVENT_HISTORY_LIMIT,
+      "history buffer is full, writes are refused (history.buffer-bytes-max)",
+      (gint64) history->buffer_bytes_max);
   return FALSE;
 }
 
@@ -151,9 +188,10 @@ write_job (GemelWorker  *worker,
            GCancellable *cancellable,
            GError      **error)
 {
-  Operation *operation = data;
+  GemelOperation *operation = data;
 
-  if (!gemel_history_buffer_add (worker, operation->points, operation->n_points, &operation->seq, error))
+  if (!gemel_history_buffer_add (worker, operation->points, operation->n_points, &operation->seq,
+                                 error))
     return NULL;
   /* The forwarder's job comes after this one, and its result after this one's commit. */
   gemel_history_wake (operation->history);
@@ -166,7 +204,7 @@ on_written (GObject      *source,
             gpointer      user_data)
 {
   g_autoptr (GTask) task = user_data;
-  Operation        *operation = g_task_get_task_data (task);
+  GemelOperation   *operation = g_task_get_task_data (task);
   GemelHistory     *history = operation->history;
   GError           *error = NULL;
   gboolean          done = gemel_worker_push_finish (NULL, result, &error) != NULL;
@@ -205,22 +243,22 @@ gemel_history_write_async (GemelHistory       *history,
                            GAsyncReadyCallback callback,
                            gpointer            user_data)
 {
-  GError       *error = NULL;
-  gsize         size = 0;
-  const guint8 *data = g_bytes_get_data (points, &size);
-  guint         n_points = 0;
-  Operation    *operation = NULL;
+  GError         *error = NULL;
+  gsize           size = 0;
+  const guint8   *data = g_bytes_get_data (points, &size);
+  guint           n_points = 0;
+  GemelOperation *operation = NULL;
 
   if (!gemel_points_check (data, size, &n_points, &error) || !reserve (history, size, &error))
     {
-      refuse (error, gemel_history_write_async, cancellable, callback, user_data);
+      gemel_history_refuse (error, gemel_history_write_async, cancellable, callback, user_data);
       return;
     }
-  operation = operation_new (history);
+  operation = gemel_history_operation_new (history);
   operation->points = g_bytes_ref (points);
   operation->n_points = n_points;
-  push (history->buffer, GEMEL_JOB_WRITE, write_job, on_written, operation,
-        gemel_history_write_async, cancellable, callback, user_data);
+  gemel_history_push (history->buffer, GEMEL_JOB_WRITE, write_job, on_written, operation,
+                      gemel_history_write_async, cancellable, callback, user_data);
 }
 
 /**
@@ -242,149 +280,11 @@ gemel_history_write_finish (GemelHistory *history,
                             guint64      *ret_last_seq,
                             GError      **error)
 {
-  Operation *operation = finish (result, gemel_history_write_async, error);
+  GemelOperation *operation = gemel_history_finish (result, gemel_history_write_async, error);
 
   if (operation != NULL && ret_last_seq != NULL)
     *ret_last_seq = operation->seq;
   return operation != NULL;
-}
-
-static gpointer
-marks_job (GemelWorker  *worker,
-           gpointer      data,
-           GCancellable *cancellable,
-           GError      **error)
-{
-  Operation *operation = data;
-
-  operation->variant = gemel_sink_marks (&operation->history->sink, error);
-  return operation->variant;
-}
-
-/**
- * gemel_history_get_marks_async:
- * @history: the history
- * @cancellable: (nullable): a cancellable
- * @callback: called with the answer
- * @user_data: for @callback
- *
- * Asks how far each origin's history is in this node's sink.
- *
- * Thread: any with a main context
- */
-void
-gemel_history_get_marks_async (GemelHistory       *history,
-                               GCancellable       *cancellable,
-                               GAsyncReadyCallback callback,
-                               gpointer            user_data)
-{
-  push (history->sink.worker, GEMEL_JOB_READ, marks_job, on_job_done, operation_new (history),
-        gemel_history_get_marks_async, cancellable, callback, user_data);
-}
-
-static GVariant *
-finish_variant (GAsyncResult *result,
-                gpointer      source_tag,
-                GError      **error)
-{
-  Operation *operation = finish (result, source_tag, error);
-
-  return operation != NULL ? g_variant_ref (operation->variant) : NULL;
-}
-
-/**
- * gemel_history_get_marks_finish:
- * @history: the history
- * @result: as given to the callback
- * @error: return location
- *
- * Returns: (transfer full): "a(ayt)": origin, mark; ordered by origin.
- * Errors: %GEMEL_ERROR_STORE
- * Thread: that of the callback
- */
-GVariant *
-gemel_history_get_marks_finish (GemelHistory *history,
-                                GAsyncResult *result,
-                                GError      **error)
-{
-  return finish_variant (result, gemel_history_get_marks_async, error);
-}
-
-static gpointer
-read_job (GemelWorker  *worker,
-          gpointer      data,
-          GCancellable *cancellable,
-          GError      **error)
-{
-  Operation *operation = data;
-
-  if (!gemel_sink_read (&operation->history->sink, operation->origin, operation->seq,
-                        operation->rows_max, &operation->page, error))
-    return NULL;
-  return GINT_TO_POINTER (TRUE);
-}
-
-/**
- * gemel_history_read_async:
- * @history: the history
- * @origin: 16 bytes: whose rows
- * @after_seq: rows with larger numbers
- * @rows_max: at most so many, never more than a batch may hold
- * @cancellable: (nullable): a cancellable
- * @callback: called with the answer
- * @user_data: for @callback
- *
- * Reads a page for the peer; it always fits into one frame.
- *
- * Thread: any with a main context
- */
-void
-gemel_history_read_async (GemelHistory       *history,
-                          const guint8        origin[16],
-                          guint64             after_seq,
-                          guint               rows_max,
-                          GCancellable       *cancellable,
-                          GAsyncReadyCallback callback,
-                          gpointer            user_data)
-{
-  Operation *operation = operation_new (history);
-
-  memcpy (operation->origin, origin, sizeof operation->origin);
-  operation->seq = after_seq;
-  operation->rows_max = rows_max;
-  push (history->sink.worker, GEMEL_JOB_READ, read_job, on_job_done, operation,
-        gemel_history_read_async, cancellable, callback, user_data);
-}
-
-/**
- * gemel_history_read_finish:
- * @history: the history
- * @result: as given to the callback
- * @ret_first_seq: (out) (optional): number of the first row
- * @ret_last_seq: (out) (optional): number of the last row
- * @error: return location
- *
- * Returns: (transfer full) (nullable): an encoded batch of consecutive rows; %NULL without @error
- *   when there is nothing more.
- * Errors: %GEMEL_ERROR_STORE
- * Thread: that of the callback
- */
-GBytes *
-gemel_history_read_finish (GemelHistory *history,
-                           GAsyncResult *result,
-                           guint64      *ret_first_seq,
-                           guint64      *ret_last_seq,
-                           GError      **error)
-{
-  Operation *operation = finish (result, gemel_history_read_async, error);
-
-  if (operation == NULL || operation->page.points == NULL)
-    return NULL;
-  if (ret_first_seq != NULL)
-    *ret_first_seq = operation->page.first_seq;
-  if (ret_last_seq != NULL)
-    *ret_last_seq = operation->page.last_seq;
-  return g_bytes_ref (operation->page.points);
 }
 
 static gpointer
@@ -393,10 +293,11 @@ receive_job (GemelWorker  *worker,
              GCancellable *cancellable,
              GError      **error)
 {
-  Operation            *operation = data;
-  g_autoptr (GPtrArray) batches = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_batch_free);
-  GemelHistory         *history = operation->history;
-  GemelBatch           *batch = g_new0 (GemelBatch, 1);
+  GemelOperation       *operation = data;
+  g_autoptr (GPtrArray) batches =
+    g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_batch_free);
+  GemelHistory *history = operation->history;
+  GemelBatch   *batch = g_new0 (GemelBatch, 1);
 
   batch->first_seq = operation->seq;
   batch->last_seq = operation->seq + operation->n_points - 1;
@@ -436,11 +337,11 @@ gemel_history_receive_async (GemelHistory       *history,
                              GAsyncReadyCallback callback,
                              gpointer            user_data)
 {
-  GError       *error = NULL;
-  gsize         size = 0;
-  const guint8 *data = g_bytes_get_data (points, &size);
-  guint         n_points = 0;
-  Operation    *operation = NULL;
+  GError         *error = NULL;
+  gsize           size = 0;
+  const guint8   *data = g_bytes_get_data (points, &size);
+  guint           n_points = 0;
+  GemelOperation *operation = NULL;
 
   if (memcmp (origin, history->uuid, sizeof history->uuid) == 0)
     g_set_error_literal (&error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
@@ -451,16 +352,16 @@ gemel_history_receive_async (GemelHistory       *history,
                  "history cannot begin at %" G_GUINT64_FORMAT, first_seq);
   if (error != NULL)
     {
-      refuse (error, gemel_history_receive_async, cancellable, callback, user_data);
+      gemel_history_refuse (error, gemel_history_receive_async, cancellable, callback, user_data);
       return;
     }
-  operation = operation_new (history);
+  operation = gemel_history_operation_new (history);
   memcpy (operation->origin, origin, sizeof operation->origin);
   operation->seq = first_seq;
   operation->points = g_bytes_ref (points);
   operation->n_points = n_points;
-  push (history->sink.worker, GEMEL_JOB_ALONE, receive_job, on_job_done, operation,
-        gemel_history_receive_async, cancellable, callback, user_data);
+  gemel_history_push (history->sink.worker, GEMEL_JOB_ALONE, receive_job, gemel_history_on_job_done,
+                      operation, gemel_history_receive_async, cancellable, callback, user_data);
 }
 
 /**
@@ -481,125 +382,9 @@ gemel_history_receive_finish (GemelHistory *history,
                               guint64      *ret_mark,
                               GError      **error)
 {
-  Operation *operation = finish (result, gemel_history_receive_async, error);
+  GemelOperation *operation = gemel_history_finish (result, gemel_history_receive_async, error);
 
   if (operation != NULL && ret_mark != NULL)
     *ret_mark = operation->taken.mark;
   return operation != NULL;
-}
-
-static gpointer
-query_job (GemelWorker  *worker,
-           gpointer      data,
-           GCancellable *cancellable,
-           GError      **error)
-{
-  Operation *operation = data;
-
-  operation->variant = gemel_sink_query (&operation->history->sink, &operation->query, error);
-  return operation->variant;
-}
-
-/**
- * gemel_history_query_async:
- * @history: the history
- * @query: what is wanted; both ends of the range belong to it; limit from 1 to 100,000
- * @cancellable: (nullable): a cancellable
- * @callback: called with the answer
- * @user_data: for @callback
- *
- * Thread: any with a main context
- */
-void
-gemel_history_query_async (GemelHistory            *history,
-                           const GemelHistoryQuery *query,
-                           GCancellable            *cancellable,
-                           GAsyncReadyCallback      callback,
-                           gpointer                 user_data)
-{
-  Operation *operation = NULL;
-
-  if (query->limit == 0 || query->limit > GEMEL_HISTORY_QUERY_ROWS_MAX)
-    {
-      refuse (g_error_new (GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
-                           "a query of history can ask for 1 to %d rows; ask in pages",
-                           GEMEL_HISTORY_QUERY_ROWS_MAX),
-              gemel_history_query_async, cancellable, callback, user_data);
-      return;
-    }
-  operation = operation_new (history);
-  operation->query = *query;
-  operation->query.tag = g_strdup (query->tag);
-  push (history->sink.worker, GEMEL_JOB_READ, query_job, on_job_done, operation,
-        gemel_history_query_async, cancellable, callback, user_data);
-}
-
-/**
- * gemel_history_query_finish:
- * @history: the history
- * @result: as given to the callback
- * @error: return location
- *
- * Returns: (transfer full): "a(sxuvayt)": tag, time, status, value, origin, sequence.
- * Errors: %GEMEL_ERROR_INVALID_ARGS, %GEMEL_ERROR_STORE, %GEMEL_ERROR_CORRUPT
- * Thread: that of the callback
- */
-GVariant *
-gemel_history_query_finish (GemelHistory *history,
-                            GAsyncResult *result,
-                            GError      **error)
-{
-  return finish_variant (result, gemel_history_query_async, error);
-}
-
-static gpointer
-ledger_job (GemelWorker  *worker,
-            gpointer      data,
-            GCancellable *cancellable,
-            GError      **error)
-{
-  Operation *operation = data;
-
-  operation->variant = gemel_sink_ledger (&operation->history->sink, error);
-  return operation->variant;
-}
-
-/**
- * gemel_history_ledger_async:
- * @history: the history
- * @cancellable: (nullable): a cancellable
- * @callback: called with the answer
- * @user_data: for @callback
- *
- * Counts all rows; a large history holds up the sink for that long, while the buffer takes what
- * comes.
- *
- * Thread: any with a main context
- */
-void
-gemel_history_ledger_async (GemelHistory       *history,
-                            GCancellable       *cancellable,
-                            GAsyncReadyCallback callback,
-                            gpointer            user_data)
-{
-  push (history->sink.worker, GEMEL_JOB_READ, ledger_job, on_job_done, operation_new (history),
-        gemel_history_ledger_async, cancellable, callback, user_data);
-}
-
-/**
- * gemel_history_ledger_finish:
- * @history: the history
- * @result: as given to the callback
- * @error: return location
- *
- * Returns: (transfer full): "a(aytttttt)": origin, rows, first, last, mark, gaps, duplicates.
- * Errors: %GEMEL_ERROR_STORE
- * Thread: that of the callback
- */
-GVariant *
-gemel_history_ledger_finish (GemelHistory *history,
-                             GAsyncResult *result,
-                             GError      **error)
-{
-  return finish_variant (result, gemel_history_ledger_async, error);
 }

@@ -46,7 +46,8 @@ typedef struct
 {
   GemelWorker *worker;
   guint8       uuid[GEMEL_HISTORY_ORIGIN_BYTES]; /* this node */
-  GHashTable  *tag_ids;                          /* worker's thread: name -> id, only what is committed or in this transaction */
+  GHashTable
+    *tag_ids; /* worker's thread: name -> id, only what is committed or in this transaction */
 } GemelSink;
 
 /* Buffer. */
@@ -136,6 +137,43 @@ void     gemel_history_send_event (GemelHistory *history,
                                    int           code,
                                    const char   *message,
                                    gint64        a);
+
+/** One operation; most fields belong to some of them only. */
+typedef struct
+{
+  GemelHistory     *history; /* a reference */
+  guint8            origin[GEMEL_HISTORY_ORIGIN_BYTES];
+  GBytes           *points; /* (nullable) */
+  guint             n_points;
+  guint64           seq; /* after (read), last (write), mark (receive) */
+  guint             rows_max;
+  GemelBatch        page; /* read: the result */
+  GemelHistoryQuery query;
+  GemelSinkTaken    taken;
+  GVariant         *variant; /* (nullable): the result */
+} GemelOperation;
+
+GemelOperation *gemel_history_operation_new (GemelHistory *history);
+void            gemel_history_push (GemelWorker        *worker,
+                                    GemelJobKind        kind,
+                                    GemelJobFunc        func,
+                                    GAsyncReadyCallback on_done,
+                                    GemelOperation     *operation,
+                                    gpointer            source_tag,
+                                    GCancellable       *cancellable,
+                                    GAsyncReadyCallback callback,
+                                    gpointer            user_data);
+void            gemel_history_on_job_done (GObject      *source,
+                                           GAsyncResult *result,
+                                           gpointer      user_data);
+void            gemel_history_refuse (GError             *error,
+                                      gpointer            source_tag,
+                                      GCancellable       *cancellable,
+                                      GAsyncReadyCallback callback,
+                                      gpointer            user_data);
+GemelOperation *gemel_history_finish (GAsyncResult *result,
+                                      gpointer      source_tag,
+                                      GError      **error);
 
 /* For tests: the handles, to make them fail on purpose. */
 GemelWorker *gemel_history_get_buffer (GemelHistory *history);

@@ -199,8 +199,8 @@ gemel_connect_new_client (GIOStream       *base,
   GTlsConnection *tls;
 
   tls = g_initable_new (g_tls_backend_get_client_connection_type (g_tls_backend_get_default ()),
-                        NULL, error, "base-io-stream", base, "server-identity", NULL,
-                        "database", NULL, "advertised-protocols", asked, NULL);
+                        NULL, error, "base-io-stream", base, "server-identity", NULL, "database",
+                        NULL, "advertised-protocols", asked, NULL);
   if (tls != NULL)
     g_tls_connection_set_certificate (tls, keys->certificate);
   return tls;
@@ -223,6 +223,6 @@ gemel_connect_new_server (GIOStream       *base,
 {
   return g_initable_new (g_tls_backend_get_server_connection_type (g_tls_backend_get_default ()),
                          NULL, error, "base-io-stream", base, "certificate", keys->certificate,
-                         "authentication-mode", G_TLS_AUTHENTICATION_REQUIRED,
-                         "database", NULL, "advertised-protocols", protocols, NULL);
+                         "authentication-mode", G_TLS_AUTHENTICATION_REQUIRED, "database", NULL,
+                         "advertised-protocols", protocols, NULL);
 }

@@ -67,19 +67,21 @@ fail (GTask        *task,
   if (g_task_return_error_if_cancelled (task))
     return;
   if (dial->wrong_pin)
-    g_task_return_new_error (task, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
-                             "%s is not the paired node: its key has another fingerprint; check the "
-                             "address, or pair again if it was set up anew",
-                             dial->host_and_port);
+    g_task_return_new_error (
+      task, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
+      "%s is not the paired node: its key has another fingerprint; check the "
+      "address, or pair again if it was set up anew",
+      dial->host_and_port);
   else if (dial->timed_out)
-    g_task_return_new_error (task, GEMEL_ERROR, GEMEL_ERROR_TIMEOUT,
-                             "%s did not answer in time: check the address, the network and the firewall",
-                             dial->host_and_port);
+    g_task_return_new_error (
+      task, GEMEL_ERROR, GEMEL_ERROR_TIMEOUT,
+      "%s did not answer in time: check the address, the network and the firewall",
+      dial->host_and_port);
   else if (error->domain == GEMEL_ERROR)
     g_task_return_error (task, g_error_copy (error));
   else
-    g_task_return_new_error (task, GEMEL_ERROR, GEMEL_ERROR_PEER_UNAVAILABLE, "cannot connect to %s: %s",
-                             dial->host_and_port, error->message);
+    g_task_return_new_error (task, GEMEL_ERROR, GEMEL_ERROR_PEER_UNAVAILABLE,
+                             "cannot connect to %s: %s", dial->host_and_port, error->message);
 }
 
 static gboolean
@@ -103,11 +105,15 @@ check_session (DialData *dial,
   GemelChannel channel;
 
   if (!gemel_connect_is_tls_1_3 (dial->tls))
-    g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "%s does not speak TLS 1.3", dial->host_and_port);
+    g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "%s does not speak TLS 1.3",
+                 dial->host_and_port);
   else if (!gemel_connect_channel_of_session (dial->tls, &channel) || channel != dial->channel)
-    g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INCOMPATIBLE, "%s does not speak %s: is it a Gemel node of this version?",
-                 dial->host_and_port, gemel_connect_protocol_of_channel (dial->channel));
-  else if (dial->has_peer_pin && !gemel_connect_pin_fits (g_tls_connection_get_peer_certificate (dial->tls), dial->peer_pin))
+    g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INCOMPATIBLE,
+                 "%s does not speak %s: is it a Gemel node of this version?", dial->host_and_port,
+                 gemel_connect_protocol_of_channel (dial->channel));
+  else if (dial->has_peer_pin &&
+           !gemel_connect_pin_fits (g_tls_connection_get_peer_certificate (dial->tls),
+                                    dial->peer_pin))
     {
       dial->wrong_pin = TRUE;
       g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY, "wrong pin");

@@ -96,7 +96,8 @@ gemel_pin_of_certificate (GTlsCertificate *certificate,
   datum.data = der->data;
   datum.size = der->len;
   return gnutls_ok (gnutls_x509_crt_init (&crt), "cannot read a certificate", error) &&
-         gnutls_ok (gnutls_x509_crt_import (crt, &datum, GNUTLS_X509_FMT_DER), "cannot read a certificate", error) &&
+         gnutls_ok (gnutls_x509_crt_import (crt, &datum, GNUTLS_X509_FMT_DER),
+                    "cannot read a certificate", error) &&
          pin_of_crt (crt, ret_pin, error);
 }
 
@@ -156,12 +157,19 @@ fill_certificate (gnutls_x509_crt_t     crt,
   return gnutls_ok (gnutls_x509_crt_set_version (crt, 3), what, error) &&
          gnutls_ok (gnutls_x509_crt_set_serial (crt, serial, sizeof serial), what, error) &&
          gnutls_ok (gnutls_x509_crt_set_activation_time (crt, 0), what, error) &&
-         gnutls_ok (gnutls_x509_crt_set_expiration_time (crt, GNUTLS_X509_NO_WELL_DEFINED_EXPIRATION), what, error) &&
-         gnutls_ok (gnutls_x509_crt_set_dn_by_oid (crt, GNUTLS_OID_X520_COMMON_NAME, 0, common_name, (guint) strlen (common_name)), what, error) &&
+         gnutls_ok (
+           gnutls_x509_crt_set_expiration_time (crt, GNUTLS_X509_NO_WELL_DEFINED_EXPIRATION), what,
+           error) &&
+         gnutls_ok (gnutls_x509_crt_set_dn_by_oid (crt, GNUTLS_OID_X520_COMMON_NAME, 0, common_name,
+                                                   (guint) strlen (common_name)),
+                    what, error) &&
          gnutls_ok (gnutls_x509_crt_set_basic_constraints (crt, 0, -1), what, error) &&
-         gnutls_ok (gnutls_x509_crt_set_key_usage (crt, GNUTLS_KEY_DIGITAL_SIGNATURE), what, error) &&
-         gnutls_ok (gnutls_x509_crt_set_key_purpose_oid (crt, GNUTLS_KP_TLS_WWW_SERVER, 0), what, error) &&
-         gnutls_ok (gnutls_x509_crt_set_key_purpose_oid (crt, GNUTLS_KP_TLS_WWW_CLIENT, 0), what, error) &&
+         gnutls_ok (gnutls_x509_crt_set_key_usage (crt, GNUTLS_KEY_DIGITAL_SIGNATURE), what,
+                    error) &&
+         gnutls_ok (gnutls_x509_crt_set_key_purpose_oid (crt, GNUTLS_KP_TLS_WWW_SERVER, 0), what,
+                    error) &&
+         gnutls_ok (gnutls_x509_crt_set_key_purpose_oid (crt, GNUTLS_KP_TLS_WWW_CLIENT, 0), what,
+                    error) &&
          gnutls_ok (gnutls_x509_crt_set_key (crt, key), what, error) &&
          gnutls_ok (gnutls_x509_crt_sign2 (crt, crt, key, GNUTLS_DIG_SHA256, 0), what, error);
 }
@@ -179,11 +187,15 @@ make_pem (const char *common_name,
   gboolean                       done;
 
   done = gnutls_ok (gnutls_x509_privkey_init (&key), what, error) &&
-         gnutls_ok (gnutls_x509_privkey_generate (key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS (GNUTLS_ECC_CURVE_SECP256R1), 0), what, error) &&
+         gnutls_ok (gnutls_x509_privkey_generate (
+                      key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS (GNUTLS_ECC_CURVE_SECP256R1), 0),
+                    what, error) &&
          gnutls_ok (gnutls_x509_crt_init (&crt), what, error) &&
          fill_certificate (crt, key, common_name, error) &&
          gnutls_ok (gnutls_x509_crt_export2 (crt, GNUTLS_X509_FMT_PEM, &crt_pem), what, error) &&
-         gnutls_ok (gnutls_x509_privkey_export2_pkcs8 (key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &key_pem), what, error);
+         gnutls_ok (gnutls_x509_privkey_export2_pkcs8 (key, GNUTLS_X509_FMT_PEM, NULL,
+                                                       GNUTLS_PKCS_PLAIN, &key_pem),
+                    what, error);
   if (done)
     {
       ret_pem->size = key_pem.size + crt_pem.size;
@@ -245,8 +257,9 @@ write_key_file (const char       *path,
     {
       int code = errno;
 
-      g_set_error (error, GEMEL_ERROR, code == ENOSPC ? GEMEL_ERROR_DISK_FULL : GEMEL_ERROR_IDENTITY,
-                   "cannot write key file %s: %s: check the folder and its rights", path, g_strerror (code));
+      g_set_error (
+        error, GEMEL_ERROR, code == ENOSPC ? GEMEL_ERROR_DISK_FULL : GEMEL_ERROR_IDENTITY,
+        "cannot write key file %s: %s: check the folder and its rights", path, g_strerror (code));
       if (fd >= 0)
         (void) g_unlink (tmp);
     }
@@ -266,22 +279,25 @@ check_rights (const char *path,
 
   if (fstat (fd, &status) != 0 || !S_ISREG (status.st_mode))
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY, "key file %s is not a plain file: move it away", path);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
+                   "key file %s is not a plain file: move it away", path);
       return FALSE;
     }
   if ((status.st_mode & 077) != 0)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
-                   "key file %s is open to others (mode %04o): run chmod 600 on it; if somebody may have "
-                   "read it, move it away and pair again",
-                   path, (guint) (status.st_mode & 07777));
+      g_set_error (
+        error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
+        "key file %s is open to others (mode %04o): run chmod 600 on it; if somebody may have "
+        "read it, move it away and pair again",
+        path, (guint) (status.st_mode & 07777));
       return FALSE;
     }
   if (status.st_uid != geteuid ())
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
-                   "key file %s belongs to user %u, not to user %u who runs this node: run chown on it",
-                   path, (guint) status.st_uid, (guint) geteuid ());
+      g_set_error (
+        error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
+        "key file %s belongs to user %u, not to user %u who runs this node: run chown on it", path,
+        (guint) status.st_uid, (guint) geteuid ());
       return FALSE;
     }
   return TRUE;
@@ -314,7 +330,8 @@ read_pem (int         fd,
         }
       size += (gsize) n;
     }
-  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY, "longer than %d bytes", KEY_FILE_BYTES_MAX);
+  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY, "longer than %d bytes",
+               KEY_FILE_BYTES_MAX);
   return FALSE;
 }
 
@@ -332,15 +349,19 @@ check_halves (const SecretText *pem,
   size_t                         size = sizeof key_pin;
 
   if (!gnutls_ok (gnutls_x509_privkey_init (&key), "private key", error) ||
-      !gnutls_ok (gnutls_x509_privkey_import2 (key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0), "private key", error) ||
+      !gnutls_ok (gnutls_x509_privkey_import2 (key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0),
+                  "private key", error) ||
       !gnutls_ok (gnutls_x509_crt_init (&crt), "certificate", error) ||
-      !gnutls_ok (gnutls_x509_crt_import (crt, &datum, GNUTLS_X509_FMT_PEM), "certificate", error) ||
-      !gnutls_ok (gnutls_x509_privkey_get_key_id (key, GNUTLS_KEYID_USE_SHA256, key_pin, &size), "private key", error) ||
+      !gnutls_ok (gnutls_x509_crt_import (crt, &datum, GNUTLS_X509_FMT_PEM), "certificate",
+                  error) ||
+      !gnutls_ok (gnutls_x509_privkey_get_key_id (key, GNUTLS_KEYID_USE_SHA256, key_pin, &size),
+                  "private key", error) ||
       !pin_of_crt (crt, pin, error))
     return FALSE;
   if (memcmp (pin, key_pin, sizeof pin) != 0)
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY, "key and certificate do not belong together");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
+                           "key and certificate do not belong together");
       return FALSE;
     }
   memcpy (ret_pin, pin, sizeof pin);
@@ -358,12 +379,14 @@ take_pem (const char       *path,
   guint8                      pin[GEMEL_PIN_BYTES];
 
   if (check_halves (pem, pin, &local_error))
-    certificate = g_tls_certificate_new_from_pem ((const char *) pem->data, (gssize) pem->size, &local_error);
+    certificate =
+      g_tls_certificate_new_from_pem ((const char *) pem->data, (gssize) pem->size, &local_error);
   if (certificate == NULL)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
-                   "key file %s is damaged (%s): restore it from a copy, or move it away and pair again",
-                   path, local_error->message);
+      g_set_error (
+        error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
+        "key file %s is damaged (%s): restore it from a copy, or move it away and pair again", path,
+        local_error->message);
       return FALSE;
     }
   ret_keys->certificate = g_steal_pointer (&certificate);
@@ -402,7 +425,8 @@ gemel_keys_load_or_make (const char *path,
       done = check_rights (path, fd, error);
       if (done && !read_pem (fd, &pem, &local_error))
         {
-          g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY, "cannot read key file %s: %s", path, local_error->message);
+          g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY, "cannot read key file %s: %s",
+                       path, local_error->message);
           done = FALSE;
         }
       (void) close (fd);
@@ -411,13 +435,17 @@ gemel_keys_load_or_make (const char *path,
   if (errno != ENOENT)
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
-                   "cannot open key file %s: %s: check its rights and that it is a plain file", path, g_strerror (errno));
+                   "cannot open key file %s: %s: check its rights and that it is a plain file",
+                   path, g_strerror (errno));
       return FALSE;
     }
-  if (*common_name == '\0' || strlen (common_name) > COMMON_NAME_BYTES_MAX || !g_utf8_validate (common_name, -1, NULL))
+  if (*common_name == '\0' || strlen (common_name) > COMMON_NAME_BYTES_MAX ||
+      !g_utf8_validate (common_name, -1, NULL))
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS, "node name must have 1 to %d bytes of UTF-8", COMMON_NAME_BYTES_MAX);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
+                   "node name must have 1 to %d bytes of UTF-8", COMMON_NAME_BYTES_MAX);
       return FALSE;
     }
-  return make_pem (common_name, &pem, error) && write_key_file (path, &pem, error) && take_pem (path, &pem, ret_keys, error);
+  return make_pem (common_name, &pem, error) && write_key_file (path, &pem, error) &&
+         take_pem (path, &pem, ret_keys, error);
 }

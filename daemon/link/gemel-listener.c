@@ -206,7 +206,8 @@ on_accept_certificate (GTlsConnection      *tls,
     return FALSE;
   if (listener->pairing_open)
     return TRUE; /* which protocol it is allowed is decided when that is known */
-  handshake->wrong_pin = !gemel_connect_pin_fits (certificate, listener->has_peer ? listener->peer_pin : NULL);
+  handshake->wrong_pin =
+    !gemel_connect_pin_fits (certificate, listener->has_peer ? listener->peer_pin : NULL);
   return !handshake->wrong_pin;
 }
 
@@ -217,11 +218,14 @@ refuse_handshake (Handshake    *handshake,
   GemelListener *listener = handshake->listener;
 
   if (handshake->wrong_pin && !listener->has_peer)
-    refuse (listener, &listener->counters.refused_pin, handshake->address, "this node is not paired and no invitation stands");
+    refuse (listener, &listener->counters.refused_pin, handshake->address,
+            "this node is not paired and no invitation stands");
   else if (handshake->wrong_pin)
-    refuse (listener, &listener->counters.refused_pin, handshake->address, "its key is not that of the paired node");
+    refuse (listener, &listener->counters.refused_pin, handshake->address,
+            "its key is not that of the paired node");
   else if (handshake->timed_out)
-    refuse (listener, &listener->counters.refused_tls, handshake->address, "handshake took too long");
+    refuse (listener, &listener->counters.refused_tls, handshake->address,
+            "handshake took too long");
   else
     refuse (listener, &listener->counters.refused_tls, handshake->address, error->message);
 }
@@ -235,15 +239,19 @@ check_session (Handshake    *handshake,
   GTlsConnection *tls = handshake->tls;
   gboolean        is_peer;
 
-  is_peer = gemel_connect_pin_fits (g_tls_connection_get_peer_certificate (tls), listener->has_peer ? listener->peer_pin : NULL);
+  is_peer = gemel_connect_pin_fits (g_tls_connection_get_peer_certificate (tls),
+                                    listener->has_peer ? listener->peer_pin : NULL);
   if (!gemel_connect_is_tls_1_3 (tls))
     refuse (listener, &listener->counters.refused_tls, handshake->address, "TLS older than 1.3");
   else if (!gemel_connect_channel_of_session (tls, ret_channel))
-    refuse (listener, &listener->counters.refused_alpn, handshake->address, "no protocol that this node knows");
+    refuse (listener, &listener->counters.refused_alpn, handshake->address,
+            "no protocol that this node knows");
   else if (*ret_channel == GEMEL_CHANNEL_PAIR && !listener->pairing_open)
-    refuse (listener, &listener->counters.refused_pairing, handshake->address, "no invitation stands");
+    refuse (listener, &listener->counters.refused_pairing, handshake->address,
+            "no invitation stands");
   else if (*ret_channel != GEMEL_CHANNEL_PAIR && !is_peer)
-    refuse (listener, &listener->counters.refused_pin, handshake->address, "its key is not that of the paired node");
+    refuse (listener, &listener->counters.refused_pin, handshake->address,
+            "its key is not that of the paired node");
   else
     return TRUE;
   return FALSE;
@@ -274,7 +282,8 @@ on_handshake (GObject      *source,
     }
   handshake_free (handshake);
   listener->counters.accepted++;
-  listener->callbacks->accepted (listener, channel, G_IO_STREAM (g_steal_pointer (&tls)), listener->user_data);
+  listener->callbacks->accepted (listener, channel, G_IO_STREAM (g_steal_pointer (&tls)),
+                                 listener->user_data);
 }
 
 static gboolean
@@ -315,9 +324,11 @@ start_handshake (GemelListener *listener,
   handshake->timer = g_timeout_source_new (listener->handshake_ms);
   g_source_set_callback (handshake->timer, on_handshake_timer, handshake, NULL);
   g_source_attach (handshake->timer, listener->context);
-  g_signal_connect (handshake->tls, "accept-certificate", G_CALLBACK (on_accept_certificate), handshake);
+  g_signal_connect (handshake->tls, "accept-certificate", G_CALLBACK (on_accept_certificate),
+                    handshake);
   g_ptr_array_add (listener->handshakes, handshake);
-  g_tls_connection_handshake_async (handshake->tls, G_PRIORITY_DEFAULT, handshake->cancellable, on_handshake, handshake);
+  g_tls_connection_handshake_async (handshake->tls, G_PRIORITY_DEFAULT, handshake->cancellable,
+                                    on_handshake, handshake);
 }
 
 static void start_accepting (GemelListener *listener);
@@ -381,7 +392,8 @@ listen_on (GInetAddress *inet,
 {
   g_autoptr (GSocketAddress) address = g_inet_socket_address_new (inet, port);
   GSocketFamily              family = g_inet_address_get_family (inet);
-  g_autoptr (GSocket)        socket = g_socket_new (family, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, error);
+  g_autoptr (GSocket)        socket =
+    g_socket_new (family, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, error);
 
   if (socket == NULL)
     return NULL;
@@ -407,7 +419,10 @@ listen_on_text (const char *bind_address,
     inet = g_inet_address_new_from_string (bind_address);
   if (*bind_address != '\0' && inet == NULL)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "bind address '%s' is not an IP address: give one of this machine, or nothing for all", bind_address);
+      g_set_error (
+        error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
+        "bind address '%s' is not an IP address: give one of this machine, or nothing for all",
+        bind_address);
       return NULL;
     }
   if (inet == NULL || g_inet_address_get_is_any (inet))
@@ -423,7 +438,9 @@ listen_on_text (const char *bind_address,
   else
     socket = listen_on (inet, port, &local_error);
   if (socket == NULL)
-    g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "cannot listen on '%s' port %u: %s: is another program there?", bind_address, port, local_error->message);
+    g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
+                 "cannot listen on '%s' port %u: %s: is another program there?", bind_address, port,
+                 local_error->message);
   return socket;
 }
 

@@ -218,7 +218,8 @@ void
 gemel_invitation_free (GemelInvitation *invitation)
 {
   while (invitation->sessions->len > 0)
-    gemel_pairing_session_refuse (g_ptr_array_index (invitation->sessions, 0), GEMEL_PAIRING_REFUSAL_EXPIRED);
+    gemel_pairing_session_refuse (g_ptr_array_index (invitation->sessions, 0),
+                                  GEMEL_PAIRING_REFUSAL_EXPIRED);
   g_ptr_array_unref (invitation->sessions);
   gemel_pairing_code_clear (&invitation->code);
   gnutls_memset (invitation->text, 0, strlen (invitation->text));
@@ -305,7 +306,9 @@ gemel_invitation_serve_async (GemelInvitation    *invitation,
 
   g_task_set_source_tag (task, gemel_invitation_serve_async);
   make_room (invitation);
-  session = gemel_pairing_session_new (task, GEMEL_PAIRING_INVITER, invitation->pin, invitation->code.secret, invitation->node_uuid, invitation->node_name);
+  session = gemel_pairing_session_new (task, GEMEL_PAIRING_INVITER, invitation->pin,
+                                       invitation->code.secret, invitation->node_uuid,
+                                       invitation->node_name);
   session->invitation = invitation;
   session->step = on_step;
   session->ended = on_session_ended;

@@ -40,9 +40,10 @@ on_proof (GemelPairingSession *session,
     return FALSE;
   if (!right)
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_PAIRING_REFUSED,
-                           "the node that answered does not have the code: somebody may stand between: "
-                           "check the address and run 'gemelctl pair invite' on the master again");
+      g_set_error_literal (
+        error, GEMEL_ERROR, GEMEL_ERROR_PAIRING_REFUSED,
+        "the node that answered does not have the code: somebody may stand between: "
+        "check the address and run 'gemelctl pair invite' on the master again");
       return FALSE;
     }
   gemel_pairing_session_send_identity (session, 0);
@@ -84,15 +85,18 @@ on_dialled (GObject      *source,
   if (io == NULL)
     {
       if (gemel_error_is (error, GEMEL_ERROR_IDENTITY))
-        g_task_return_new_error (task, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
-                                 "%s is not the node that made this code: check that the address leads to the master, "
-                                 "then run 'gemelctl pair invite' there again",
-                                 join->code.address);
+        g_task_return_new_error (
+          task, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
+          "%s is not the node that made this code: check that the address leads to the master, "
+          "then run 'gemelctl pair invite' there again",
+          join->code.address);
       else
         g_task_return_error (task, g_steal_pointer (&error));
       return;
     }
-  session = gemel_pairing_session_new (g_steal_pointer (&task), GEMEL_PAIRING_JOINER, join->keys.pin, join->code.secret, join->node_uuid, join->node_name);
+  session =
+    gemel_pairing_session_new (g_steal_pointer (&task), GEMEL_PAIRING_JOINER, join->keys.pin,
+                               join->code.secret, join->node_uuid, join->node_name);
   session->step = on_step;
   session->result->peer_address = g_strdup (join->code.address);
   if (!gemel_pairing_session_start (session, io, GEMEL_PAIRING_STEP_MS, &error) ||
@@ -136,7 +140,9 @@ gemel_pairing_join_async (const GemelKeys    *keys,
   memcpy (join->node_uuid, node_uuid, sizeof join->node_uuid);
   join->node_name = g_strdup (node_name);
   if (!gemel_pairing_name_is_good (node_name, strlen (node_name)))
-    g_task_return_new_error (task, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS, "node name must have 1 to 64 bytes of UTF-8: change it in the settings");
+    g_task_return_new_error (
+      task, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
+      "node name must have 1 to 64 bytes of UTF-8: change it in the settings");
   else if (!gemel_pairing_code_from_string (code, &join->code, &error))
     g_task_return_error (task, g_steal_pointer (&error));
   else
@@ -144,7 +150,8 @@ gemel_pairing_join_async (const GemelKeys    *keys,
       const char   *address = join->code.address;
       const guint8 *pin = join->code.pin;
 
-      gemel_dial_async (keys, address, pin, GEMEL_CHANNEL_PAIR, GEMEL_PAIRING_STEP_MS, cancellable, on_dialled, g_steal_pointer (&task));
+      gemel_dial_async (keys, address, pin, GEMEL_CHANNEL_PAIR, GEMEL_PAIRING_STEP_MS, cancellable,
+                        on_dialled, g_steal_pointer (&task));
     }
 }
 

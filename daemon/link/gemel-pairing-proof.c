@@ -48,10 +48,12 @@ gemel_pairing_proof_make (GTlsConnection  *tls,
   const guint8           side_byte = (guint8) side;
   int                    code;
 
-  if (!g_tls_connection_get_channel_binding_data (tls, G_TLS_CHANNEL_BINDING_TLS_EXPORTER, exporter, &local_error) ||
+  if (!g_tls_connection_get_channel_binding_data (tls, G_TLS_CHANNEL_BINDING_TLS_EXPORTER, exporter,
+                                                  &local_error) ||
       exporter->len != EXPORTER_BYTES)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "this TLS library cannot bind a code to its session: %s",
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED,
+                   "this TLS library cannot bind a code to its session: %s",
                    local_error != NULL ? local_error->message : "exporter of another size");
       return FALSE;
     }
@@ -60,9 +62,11 @@ gemel_pairing_proof_make (GTlsConnection  *tls,
   g_byte_array_append (text, joiner_pin, GEMEL_PIN_BYTES);
   g_byte_array_append (text, inviter_pin, GEMEL_PIN_BYTES);
   g_byte_array_append (text, exporter->data, exporter->len);
-  code = gnutls_hmac_fast (GNUTLS_MAC_SHA256, secret, GEMEL_PAIRING_SECRET_BYTES, text->data, text->len, ret_proof);
+  code = gnutls_hmac_fast (GNUTLS_MAC_SHA256, secret, GEMEL_PAIRING_SECRET_BYTES, text->data,
+                           text->len, ret_proof);
   if (code < 0)
-    g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot compute the proof of a code: %s", gnutls_strerror (code));
+    g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot compute the proof of a code: %s",
+                 gnutls_strerror (code));
   return code >= 0;
 }
 

@@ -17,18 +17,22 @@
 #define PROTOCOL_VERSION     1
 #define PROOF_FRAME_BYTES    (1 + GEMEL_PAIRING_PROOF_BYTES)
 #define IDENTITY_FIXED_BYTES (2 * UUID_BYTES + 1)
-#define INVITE_AGAIN         ": run 'gemelctl pair invite' on the master again and join with the new code"
+#define INVITE_AGAIN \
+  ": run 'gemelctl pair invite' on the master again, join with the new code"
 
 /* What a person reads, on either side. */
 static const char *const refusals[GEMEL_N_PAIRING_REFUSALS] = {
-  [GEMEL_PAIRING_REFUSAL_WRONG] = "pairing code is wrong: copy the whole code that 'gemelctl pair invite' printed on the master",
+  [GEMEL_PAIRING_REFUSAL_WRONG] =
+    "pairing code is wrong: copy the whole code that 'gemelctl pair invite' printed on the master",
   [GEMEL_PAIRING_REFUSAL_EXPIRED] = "pairing code expired" INVITE_AGAIN,
   [GEMEL_PAIRING_REFUSAL_USED] = "pairing code was used before" INVITE_AGAIN,
   [GEMEL_PAIRING_REFUSAL_TRIES] = "pairing code is void after too many wrong tries" INVITE_AGAIN,
-  [GEMEL_PAIRING_REFUSAL_IDENTITY] = "both nodes have the same identity: one is a copy of the other's disk: remove "
-                                     "the state folder of one, start it and pair again",
+  [GEMEL_PAIRING_REFUSAL_IDENTITY] =
+    "both nodes have the same identity: one is a copy of the other's disk: remove "
+    "the state folder of one, start it and pair again",
   [GEMEL_PAIRING_REFUSAL_BUSY] = "too many nodes join at once: try again in a few seconds",
-  [GEMEL_PAIRING_REFUSAL_VERSION] = "the nodes pair in different ways: run the same version on both",
+  [GEMEL_PAIRING_REFUSAL_VERSION] =
+    "the nodes pair in different ways: run the same version on both",
 };
 
 static GError *
@@ -135,8 +139,10 @@ gemel_pairing_session_refuse (GemelPairingSession *session,
 static gboolean
 on_timer (gpointer data)
 {
-  gemel_pairing_session_fail (data, g_error_new_literal (GEMEL_ERROR, GEMEL_ERROR_TIMEOUT,
-                                                         "pairing was not finished: the other node did not answer in time" INVITE_AGAIN));
+  gemel_pairing_session_fail (
+    data, g_error_new_literal (
+            GEMEL_ERROR, GEMEL_ERROR_TIMEOUT,
+            "pairing was not finished: the other node did not answer in time" INVITE_AGAIN));
   return G_SOURCE_REMOVE;
 }
 
@@ -144,7 +150,8 @@ static gboolean
 on_cancelled (GCancellable *cancellable,
               gpointer      data)
 {
-  gemel_pairing_session_fail (data, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "pairing was cancelled"));
+  gemel_pairing_session_fail (
+    data, g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "pairing was cancelled"));
   return G_SOURCE_REMOVE;
 }
 
@@ -188,7 +195,10 @@ on_frame (GemelStream  *stream,
       (type == GEMEL_PAIRING_FRAME_PROOF && size != PROOF_FRAME_BYTES) ||
       (type == GEMEL_PAIRING_FRAME_CONFIRM && size != 0))
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "the other side does not pair as it should (frame %u of %" G_GSIZE_FORMAT " bytes)" INVITE_AGAIN, type, size);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
+                   "the other side does not pair as it should (frame %u of %" G_GSIZE_FORMAT
+                   " bytes)" INVITE_AGAIN,
+                   type, size);
       return FALSE;
     }
   return session->step (session, body, size, error);
@@ -205,9 +215,14 @@ on_closed (GemelStream  *stream,
   if (error != NULL && error->code != GEMEL_ERROR_PEER_UNAVAILABLE)
     gemel_pairing_session_fail (session, g_error_copy (error));
   else if (session->side == GEMEL_PAIRING_JOINER && !session->proven)
-    gemel_pairing_session_fail (session, g_error_new_literal (GEMEL_ERROR, GEMEL_ERROR_PAIRING_REFUSED, "the master does not wait for this code any more" INVITE_AGAIN));
+    gemel_pairing_session_fail (
+      session,
+      g_error_new_literal (GEMEL_ERROR, GEMEL_ERROR_PAIRING_REFUSED,
+                           "the master does not wait for this code any more" INVITE_AGAIN));
   else
-    gemel_pairing_session_fail (session, g_error_new_literal (GEMEL_ERROR, GEMEL_ERROR_PEER_UNAVAILABLE, "pairing was not finished: the connection broke" INVITE_AGAIN));
+    gemel_pairing_session_fail (
+      session, g_error_new_literal (GEMEL_ERROR, GEMEL_ERROR_PEER_UNAVAILABLE,
+                                    "pairing was not finished: the connection broke" INVITE_AGAIN));
 }
 
 static const GemelStreamCallbacks stream_callbacks = { on_frame, on_closed, NULL };
@@ -274,7 +289,8 @@ gemel_pairing_session_start (GemelPairingSession *session,
     certificate = g_tls_connection_get_peer_certificate (G_TLS_CONNECTION (io));
   if (certificate == NULL)
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY, "the other side has no certificate");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
+                           "the other side has no certificate");
       return FALSE;
     }
   session->tls = G_TLS_CONNECTION (io);
@@ -344,7 +360,8 @@ gemel_pairing_session_check_proof (GemelPairingSession *session,
                                    GError             **error)
 {
   guint8           proof[GEMEL_PAIRING_PROOF_BYTES];
-  GemelPairingSide other = session->side == GEMEL_PAIRING_JOINER ? GEMEL_PAIRING_INVITER : GEMEL_PAIRING_JOINER;
+  GemelPairingSide other =
+    session->side == GEMEL_PAIRING_JOINER ? GEMEL_PAIRING_INVITER : GEMEL_PAIRING_JOINER;
 
   if (body[0] != PROTOCOL_VERSION)
     {
@@ -423,10 +440,12 @@ gemel_pairing_session_take_identity (GemelPairingSession *session,
 {
   const char *name = (const char *) body + IDENTITY_FIXED_BYTES;
 
-  if (size <= IDENTITY_FIXED_BYTES || !gemel_pairing_name_is_good (name, size - IDENTITY_FIXED_BYTES) ||
+  if (size <= IDENTITY_FIXED_BYTES ||
+      !gemel_pairing_name_is_good (name, size - IDENTITY_FIXED_BYTES) ||
       body[2 * UUID_BYTES] != (session->side == GEMEL_PAIRING_JOINER ? 1 : 0))
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "the other node's identity makes no sense" INVITE_AGAIN);
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
+                           "the other node's identity makes no sense" INVITE_AGAIN);
       return FALSE;
     }
   if (memcmp (body, session->node_uuid, UUID_BYTES) == 0)

@@ -317,10 +317,9 @@ replace_job (GemelWorker  *worker,
              GCancellable *cancellable,
              GError      **error)
 {
-  ReplaceData    *data = pointer;
-  GemelConfigDb  *db = data->db;
-  GemelConfigInfo info = { 0 };
-  gboolean        swapped;
+  ReplaceData   *data = pointer;
+  GemelConfigDb *db = data->db;
+  gboolean       swapped;
 
   if (!check_staged (worker, data, error) ||
       !gemel_durable_sync_file (data->staged_path, error) ||

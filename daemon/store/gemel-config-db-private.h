@@ -34,6 +34,8 @@ struct _GemelConfigDb
 gboolean    gemel_config_db_load_info (GemelWorker     *worker,
                                        GemelConfigInfo *ret_info,
                                        GError         **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean    gemel_config_db_ensure_loaded (GemelConfigDb *db,
+                                           GError       **error) G_GNUC_WARN_UNUSED_RESULT;
 void        gemel_config_db_publish (GemelConfigDb *db);
 gboolean    gemel_config_db_read_meta (sqlite3         *handle,
                                        GemelConfigInfo *ret_info,

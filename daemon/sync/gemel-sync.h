@@ -73,7 +73,8 @@ typedef struct
 
 typedef struct
 {
-  GemelKeys          *keys;
+  guint8              node_uuid[16]; /* of this node: the origin of its history */
+  GemelKeys          *keys;          /* lent */
   GemelConfigDb      *config;      /* lent */
   GemelHistory       *history;     /* lent */
   char               *stage_dir;   /* where full copies are received */
@@ -110,6 +111,13 @@ void gemel_sync_catch_up (GemelSync               *sync,
                           const GemelPairPosition *target); /* -> port->caught_up */
 void gemel_sync_force_full (GemelSync  *sync,
                             const char *provider); /* NULL: all; on the puller or the source */
+
+/* From GemelConfigChanged and GemelHistoryPort.sunk: what a store has just made durable. */
+void gemel_sync_config_changed (GemelSync *sync,
+                                GPtrArray *entries); /* of GemelEntry; referenced */
+void gemel_sync_history_moved (GemelSync   *sync,
+                               const guint8 origin[16],
+                               guint64      mark);
 
 /* Configuration. NOT_AUTHORITY, SWITCHING, STALLED by the view; else as the store says. */
 void     gemel_sync_config_write_async (GemelSync          *sync,

@@ -67,8 +67,9 @@ GSocket *
 link_support_tcp_connect (const char *from_address,
                           guint16     port)
 {
-  g_autoptr (GError)         error = NULL;
-  g_autoptr (GSocket)        socket = g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, &error);
+  g_autoptr (GError)  error = NULL;
+  g_autoptr (GSocket) socket =
+    g_socket_new (G_SOCKET_FAMILY_IPV4, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP, &error);
   g_autoptr (GSocketAddress) to = g_inet_socket_address_new_from_string ("127.0.0.1", port);
 
   g_assert_no_error (error);
@@ -120,12 +121,15 @@ set_certificate (gnutls_certificate_credentials_t credentials)
   gnutls_datum_t   certificate, key;
 
   link_support_make_keys (&keys);
-  g_object_get (keys.certificate, "certificate-pem", &certificate_pem, "private-key-pem", &key_pem, NULL);
+  g_object_get (keys.certificate, "certificate-pem", &certificate_pem, "private-key-pem", &key_pem,
+                NULL);
   certificate.data = (guint8 *) certificate_pem;
   certificate.size = (guint) strlen (certificate_pem);
   key.data = (guint8 *) key_pem;
   key.size = (guint) strlen (key_pem);
-  g_assert_cmpint (gnutls_certificate_set_x509_key_mem (credentials, &certificate, &key, GNUTLS_X509_FMT_PEM), >=, 0);
+  g_assert_cmpint (
+    gnutls_certificate_set_x509_key_mem (credentials, &certificate, &key, GNUTLS_X509_FMT_PEM), >=,
+    0);
   gemel_keys_clear (&keys);
 }
 
@@ -136,7 +140,8 @@ run_raw_client (gpointer data)
   g_autoptr (GSocket)              socket = link_support_tcp_connect (NULL, client->port);
   gnutls_certificate_credentials_t credentials;
   gnutls_session_t                 session;
-  gnutls_datum_t                   protocol = { (guint8 *) client->protocol, client->protocol != NULL ? (guint) strlen (client->protocol) : 0 };
+  gnutls_datum_t                   protocol = { (guint8 *) client->protocol,
+                              client->protocol != NULL ? (guint) strlen (client->protocol) : 0 };
   char                             byte;
   int                              code;
 
@@ -144,7 +149,11 @@ run_raw_client (gpointer data)
   if ((client->flags & RAW_TLS_NO_CERTIFICATE) == 0)
     set_certificate (credentials);
   g_assert_cmpint (gnutls_init (&session, GNUTLS_CLIENT | GNUTLS_NO_SIGNAL), ==, 0);
-  g_assert_cmpint (gnutls_priority_set_direct (session, (client->flags & RAW_TLS_1_2) != 0 ? "NORMAL:-VERS-ALL:+VERS-TLS1.2" : "NORMAL", NULL), ==, 0);
+  g_assert_cmpint (
+    gnutls_priority_set_direct (
+      session, (client->flags & RAW_TLS_1_2) != 0 ? "NORMAL:-VERS-ALL:+VERS-TLS1.2" : "NORMAL",
+      NULL),
+    ==, 0);
   g_assert_cmpint (gnutls_credentials_set (session, GNUTLS_CRD_CERTIFICATE, credentials), ==, 0);
   if ((client->flags & RAW_TLS_NO_ALPN) == 0)
     g_assert_cmpint (gnutls_alpn_set_protocols (session, &protocol, 1, 0), ==, 0);

@@ -105,11 +105,14 @@ test_damaged_file_is_refused (Fixture      *f,
 
   make (f);
   g_assert_true (g_file_get_contents (f->path, &text, &size, NULL));
-  g_assert_true (g_file_set_contents_full (f->path, text, (gssize) size / 2, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
+  g_assert_true (g_file_set_contents_full (f->path, text, (gssize) size / 2,
+                                           G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
   expect_refusal (f, "move it away and pair again");
-  g_assert_true (g_file_set_contents_full (f->path, "", 0, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
+  g_assert_true (
+    g_file_set_contents_full (f->path, "", 0, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
   expect_refusal (f, "move it away and pair again");
-  g_assert_true (g_file_set_contents_full (f->path, "hello", 5, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
+  g_assert_true (
+    g_file_set_contents_full (f->path, "hello", 5, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
   expect_refusal (f, "move it away and pair again");
 }
 
@@ -127,7 +130,8 @@ test_mixed_halves_are_refused (Fixture      *f,
   g_object_get (f->keys.certificate, "private-key-pem", &key, NULL);
   g_object_get (other.certificate, "certificate-pem", &certificate, NULL);
   both = g_strconcat (key, certificate, NULL);
-  g_assert_true (g_file_set_contents_full (f->path, both, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
+  g_assert_true (
+    g_file_set_contents_full (f->path, both, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
   expect_refusal (f, "do not belong together");
   gemel_keys_clear (&other);
 }
@@ -138,7 +142,8 @@ test_link_and_huge_file_are_refused (Fixture      *f,
 {
   g_autofree char *huge = g_strnfill (100000, 'x');
 
-  g_assert_true (g_file_set_contents_full (f->path, huge, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
+  g_assert_true (
+    g_file_set_contents_full (f->path, huge, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0600, NULL));
   expect_refusal (f, "longer than");
   g_assert_cmpint (g_unlink (f->path), ==, 0);
   g_assert_cmpint (symlink ("/dev/null", f->path), ==, 0);
@@ -149,10 +154,12 @@ static void
 test_bad_name_and_folder (Fixture      *f,
                           gconstpointer data)
 {
-  static const char *const bad[] = { "", "\xff", "12345678901234567890123456789012345678901234567890123456789012345" };
-  g_autofree char         *nowhere = g_build_filename (f->folder, "nowhere", "key.pem", NULL);
-  g_autoptr (GError)       folder_error = NULL;
-  guint                    i;
+  static const char *const bad[] = {
+    "", "\xff", "12345678901234567890123456789012345678901234567890123456789012345"
+  };
+  g_autofree char   *nowhere = g_build_filename (f->folder, "nowhere", "key.pem", NULL);
+  g_autoptr (GError) folder_error = NULL;
+  guint              i;
 
   for (i = 0; i < G_N_ELEMENTS (bad); i++)
     {

@@ -101,10 +101,11 @@ static void
 tear_down (Fixture      *f,
            gconstpointer data)
 {
+  gemel_listener_set_pairing (f->listener, FALSE);
   g_clear_pointer (&f->invitation, gemel_invitation_free);
-  g_clear_pointer (&f->listener, gemel_listener_free);
   while (g_main_context_iteration (NULL, FALSE))
     ;
+  g_clear_pointer (&f->listener, gemel_listener_free);
   g_clear_pointer (&f->master_result, gemel_pairing_result_free);
   g_clear_pointer (&f->backup_result, gemel_pairing_result_free);
   g_clear_error (&f->master_error);
@@ -167,7 +168,8 @@ forge (Fixture      *f,
 {
   g_auto (GemelPairingCode) code = { 0 };
 
-  g_assert_true (gemel_pairing_code_from_string (gemel_invitation_get_code (f->invitation), &code, NULL));
+  g_assert_true (
+    gemel_pairing_code_from_string (gemel_invitation_get_code (f->invitation), &code, NULL));
   if (wrong_secret)
     code.secret[5] ^= 1;
   if (pin != NULL)
@@ -237,7 +239,9 @@ static void
 test_nonsense_codes (Fixture      *f,
                      gconstpointer data)
 {
-  static const char *const bad[] = { "", " ", "A", "A-", "hello", "A-11111", "A-\xff\xfe", "AAAAAAAAAAAAAAAA", "B-AAAAA" };
+  static const char *const bad[] = { "", " ", "A", "A-",
+                                     "hello", "A-11111", "A-\xff\xfe", "AAAAAAAAAAAAAAAA",
+                                     "B-AAAAA" };
   g_autofree char         *long_one = g_strnfill (100000, 'A');
   guint                    i;
 
@@ -347,7 +351,8 @@ static void
 test_same_identity (Fixture      *f,
                     gconstpointer data)
 {
-  gemel_pairing_join_async (&f->backup_keys, gemel_invitation_get_code (f->invitation), master_uuid, "copy", NULL, on_joined, f);
+  gemel_pairing_join_async (&f->backup_keys, gemel_invitation_get_code (f->invitation), master_uuid,
+                            "copy", NULL, on_joined, f);
   wait_until (f->joined && f->n_served == 1);
   g_assert_error (f->backup_error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY);
   g_assert_error (f->master_error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY);
@@ -357,7 +362,8 @@ static void
 test_bad_names (Fixture      *f,
                 gconstpointer data)
 {
-  gemel_pairing_join_async (&f->backup_keys, gemel_invitation_get_code (f->invitation), backup_uuid, "a\nb", NULL, on_joined, f);
+  gemel_pairing_join_async (&f->backup_keys, gemel_invitation_get_code (f->invitation), backup_uuid,
+                            "a\nb", NULL, on_joined, f);
   wait_until (f->joined);
   g_assert_error (f->backup_error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS);
   g_assert_null (gemel_invitation_new (&f->master_keys, "", master_uuid, "master", 0));
@@ -376,7 +382,8 @@ on_relay_dialled (GObject      *source,
 
   f->dialled = gemel_dial_finish (result, &error);
   g_assert_no_error (error);
-  g_io_stream_splice_async (f->relay_from, f->dialled, G_IO_STREAM_SPLICE_WAIT_FOR_BOTH, G_PRIORITY_DEFAULT, NULL, NULL, NULL);
+  g_io_stream_splice_async (f->relay_from, f->dialled, G_IO_STREAM_SPLICE_WAIT_FOR_BOTH,
+                            G_PRIORITY_DEFAULT, NULL, NULL, NULL);
 }
 
 static void
@@ -388,7 +395,8 @@ on_relay_accepted (GemelListener *listener,
   Fixture *f = data;
 
   f->relay_from = io;
-  gemel_dial_async (&f->other_keys, f->address, NULL, GEMEL_CHANNEL_PAIR, 10000, NULL, on_relay_dialled, f);
+  gemel_dial_async (&f->other_keys, f->address, NULL, GEMEL_CHANNEL_PAIR, 10000, NULL,
+                    on_relay_dialled, f);
 }
 
 static const GemelListenerCallbacks relay_callbacks = { on_relay_accepted, NULL };
@@ -397,10 +405,11 @@ static void
 test_man_in_the_middle (Fixture      *f,
                         gconstpointer data)
 {
-  g_autoptr (GemelListener) relay = gemel_listener_new (&f->other_keys, "127.0.0.1", 0, &relay_callbacks, f, NULL);
-  g_autofree char          *address = g_strdup_printf ("127.0.0.1:%u", gemel_listener_get_port (relay));
-  g_autofree char          *redirected = forge (f, FALSE, NULL, address);
-  g_autofree char          *rewritten = forge (f, FALSE, f->other_keys.pin, address);
+  g_autoptr (GemelListener) relay =
+    gemel_listener_new (&f->other_keys, "127.0.0.1", 0, &relay_callbacks, f, NULL);
+  g_autofree char *address = g_strdup_printf ("127.0.0.1:%u", gemel_listener_get_port (relay));
+  g_autofree char *redirected = forge (f, FALSE, NULL, address);
+  g_autofree char *rewritten = forge (f, FALSE, f->other_keys.pin, address);
 
   gemel_listener_set_pairing (relay, TRUE);
   /* The code names the master's key, so another key is found out before anything is said. */
@@ -432,7 +441,8 @@ static void
 dial (Fixture *f)
 {
   g_clear_object (&f->dialled);
-  gemel_dial_async (&f->backup_keys, f->address, f->master_keys.pin, GEMEL_CHANNEL_PAIR, 10000, NULL, on_dialled, f);
+  gemel_dial_async (&f->backup_keys, f->address, f->master_keys.pin, GEMEL_CHANNEL_PAIR, 10000,
+                    NULL, on_dialled, f);
   wait_until (f->dialled != NULL);
 }
 
@@ -441,7 +451,8 @@ write_bytes (Fixture      *f,
              gconstpointer bytes,
              gsize         size)
 {
-  g_assert_true (g_output_stream_write_all (g_io_stream_get_output_stream (f->dialled), bytes, size, NULL, NULL, NULL));
+  g_assert_true (g_output_stream_write_all (g_io_stream_get_output_stream (f->dialled), bytes, size,
+                                            NULL, NULL, NULL));
 }
 
 /* A proof that is right, in the session that is dialled now. */
@@ -453,9 +464,12 @@ make_proof_frame (Fixture *f,
   g_auto (GemelPairingCode) code = { 0 };
   g_autoptr (GError)        error = NULL;
 
-  g_assert_true (gemel_pairing_code_from_string (gemel_invitation_get_code (f->invitation), &code, NULL));
+  g_assert_true (
+    gemel_pairing_code_from_string (gemel_invitation_get_code (f->invitation), &code, NULL));
   memcpy (frame, header, sizeof header);
-  g_assert_true (gemel_pairing_proof_make (G_TLS_CONNECTION (f->dialled), code.secret, GEMEL_PAIRING_JOINER, f->backup_keys.pin, f->master_keys.pin, frame + 9, &error));
+  g_assert_true (gemel_pairing_proof_make (G_TLS_CONNECTION (f->dialled), code.secret,
+                                           GEMEL_PAIRING_JOINER, f->backup_keys.pin,
+                                           f->master_keys.pin, frame + 9, &error));
   g_assert_no_error (error);
 }
 
@@ -530,7 +544,8 @@ test_bad_identities (Fixture      *f,
       make_proof_frame (f, frame);
       write_bytes (f, frame, sizeof frame);
       memset (identity, 0, sizeof identity);
-      identity[0] = i == 0 ? 33 : 34; /* no name, a control character, a slot of the joiner's choice */
+      identity[0] =
+        i == 0 ? 33 : 34; /* no name, a control character, a slot of the joiner's choice */
       identity[4] = GEMEL_PAIRING_FRAME_IDENTITY;
       identity[8 + 32] = i == 2 ? 1 : 0;
       identity[8 + 33] = i == 1 ? '\n' : 'x';
@@ -572,7 +587,8 @@ static void
 test_invitation_freed_under_way (Fixture      *f,
                                  gconstpointer data)
 {
-  gemel_pairing_join_async (&f->backup_keys, gemel_invitation_get_code (f->invitation), backup_uuid, "backup", NULL, on_joined, f);
+  gemel_pairing_join_async (&f->backup_keys, gemel_invitation_get_code (f->invitation), backup_uuid,
+                            "backup", NULL, on_joined, f);
   dial (f);
   g_clear_pointer (&f->invitation, gemel_invitation_free);
   gemel_listener_set_pairing (f->listener, FALSE);

@@ -213,7 +213,8 @@ test_small_frames_in_order (Fixture      *f,
   for (i = 0; i < n; i++)
     send_value (&f->a, i, 64);
   wait_until (f->b.n_frames == n);
-  g_test_message ("%.0f frames/s", (double) n * 1e6 / (double) (g_get_monotonic_time () - start_us));
+  g_test_message ("%.0f frames/s",
+                  (double) n * 1e6 / (double) (g_get_monotonic_time () - start_us));
 }
 
 static void
@@ -231,7 +232,8 @@ test_bulk (Fixture      *f,
       link_support_turn ();
     }
   g_assert_cmpuint (f->b.body_bytes, ==, total * FRAME_BYTES_MAX);
-  g_test_message ("%.0f MB/s", (double) f->b.body_bytes / (double) (g_get_monotonic_time () - start_us));
+  g_test_message ("%.0f MB/s",
+                  (double) f->b.body_bytes / (double) (g_get_monotonic_time () - start_us));
 }
 
 static void
@@ -305,7 +307,8 @@ write_raw (End          *e,
            gconstpointer bytes,
            gsize         size)
 {
-  g_assert_true (g_output_stream_write_all (g_io_stream_get_output_stream (e->io), bytes, size, NULL, NULL, NULL));
+  g_assert_true (g_output_stream_write_all (g_io_stream_get_output_stream (e->io), bytes, size,
+                                            NULL, NULL, NULL));
 }
 
 static void
@@ -447,7 +450,8 @@ test_dead_peer (Fixture      *f,
       return;
     }
   g_object_get (f->a.io, "base-io-stream", &base, NULL);
-  g_assert_true (g_socket_shutdown (g_socket_connection_get_socket (G_SOCKET_CONNECTION (base)), FALSE, TRUE, NULL));
+  g_assert_true (g_socket_shutdown (g_socket_connection_get_socket (G_SOCKET_CONNECTION (base)),
+                                    FALSE, TRUE, NULL));
   wait_until (f->b.n_closed == 1);
   g_assert_error (f->b.error, GEMEL_ERROR, GEMEL_ERROR_PEER_UNAVAILABLE);
 }
