@@ -208,7 +208,7 @@ test_copy_damaged (Fixture      *fixture,
   gsize                     size;
 
   g_test_summary ("A page of zeros inside a staged copy is found before it takes the place");
-  fill (db, 50, 500);
+  fill (db, 400, 500);
   g_assert_true (fixture_backup (db, staged, &head, &error));
   g_assert_true (g_file_get_contents (staged, &bytes, &size, NULL));
   memset (bytes + 4096 * 6, 0, 4096 * 3);
