@@ -215,6 +215,9 @@ test_copy_damaged (Fixture      *fixture,
   g_assert_true (g_file_set_contents (staged, bytes, (gssize) size, NULL));
   g_assert_false (fixture_replace (db, staged, &head, NULL, &error));
   g_assert_error (error, GEMEL_ERROR, GEMEL_ERROR_CORRUPT);
+  g_clear_error (&error);
+  g_assert_true (g_file_test (staged, G_FILE_TEST_EXISTS));
+  g_assert_true (fixture_write (db, 1, "k", "goes on", NULL, &error));
 }
 
 int
