@@ -208,13 +208,16 @@ test_copy_damaged (Fixture      *fixture,
   gsize                     size;
 
   g_test_summary ("A page of zeros inside a staged copy is found before it takes the place");
-  fill (db, 50, 500);
+  fill (db, 400, 500);
   g_assert_true (fixture_backup (db, staged, &head, &error));
   g_assert_true (g_file_get_contents (staged, &bytes, &size, NULL));
   memset (bytes + 4096 * 6, 0, 4096 * 3);
   g_assert_true (g_file_set_contents (staged, bytes, (gssize) size, NULL));
   g_assert_false (fixture_replace (db, staged, &head, NULL, &error));
   g_assert_error (error, GEMEL_ERROR, GEMEL_ERROR_CORRUPT);
+  g_clear_error (&error);
+  g_assert_true (g_file_test (staged, G_FILE_TEST_EXISTS));
+  g_assert_true (fixture_write (db, 1, "k", "goes on", NULL, &error));
 }
 
 int
