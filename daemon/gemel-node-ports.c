@@ -428,7 +428,7 @@ take_exit (GemelNode *node,
 }
 
 static void
-on_exit (gpointer user_data)
+on_core_exit (gpointer user_data)
 {
   gemel_node_post (user_data, take_exit, NULL, NULL);
 }
@@ -449,7 +449,7 @@ const GemelLinkPort gemel_node_link_port = {
   .reply = on_reply,
   .peer_status = on_peer_status,
   .session = on_session,
-  .exit = on_exit,
+  .exit = on_core_exit,
   .feed_watchdog = on_feed_watchdog,
 };
 
@@ -676,7 +676,7 @@ gemel_node_on_config_changed (GPtrArray             *entries,
   GemelNode *node = user_data;
 
   if (node->sync != NULL)
-    gemel_sync_config_changed (node->sync, entries, info);
+    gemel_sync_config_changed (node->sync, entries);
   if (touches_settings (entries))
     gemel_node_post (node, take_config_change, NULL, NULL);
   gemel_node_mark (node, FALSE);

@@ -55,6 +55,25 @@ gemel_node_load_settings (GemelNode *node,
   return TRUE;
 }
 
+static void
+apply_log (GemelNode *node)
+{
+  g_auto (GStrv) merge = gemel_settings_dup_list (node->settings, "log.merge");
+  g_autoptr (GError) local_error = NULL;
+  GemelLogLevel level;
+
+  if (gemel_log_level_from_string (gemel_settings_get_string (node->settings, "log.level"), &level) &&
+      !gemel_log_set_level ("*", level, &local_error))
+    gemel_log_error ("settings", "log.level", local_error);
+  for (guint i = 0; merge != NULL && merge[i] != NULL; i++)
+    {
+      g_autoptr (GError) merge_error = NULL;
+
+      if (!gemel_log_set_merge (merge[i], TRUE, &merge_error))
+        gemel_log_error ("settings", "log.merge", merge_error);
+    }
+}
+
 /**
  * gemel_node_apply_settings:
  * @node: the node, running
@@ -66,8 +85,6 @@ void
 gemel_node_apply_settings (GemelNode *node)
 {
   GemelInput input = { .type = GEMEL_INPUT_SETTINGS };
-  g_auto (GStrv) merge = gemel_settings_dup_list (node->settings, "log.merge");
-  GemelLogLevel level;
 
   gemel_settings_fill_core (node->settings, node->identity.slot, &input.u.settings);
   gemel_link_push (node->link, &input);
@@ -75,10 +92,7 @@ gemel_node_apply_settings (GemelNode *node)
                               (guint64) gemel_settings_get_int (node->settings, "config.journal-bytes-max"),
                               (guint64) gemel_settings_get_int (node->settings, "config.journal-entries-max"));
   gemel_node_db_set_events_max (node->node_db, (guint) gemel_settings_get_int (node->settings, "events.max"));
-  if (gemel_log_level_from_string (gemel_settings_get_string (node->settings, "log.level"), &level))
-    (void) gemel_log_set_level ("*", level, NULL);
-  for (guint i = 0; merge != NULL && merge[i] != NULL; i++)
-    (void) gemel_log_set_merge (merge[i], TRUE, NULL);
+  apply_log (node);
   gemel_node_mark (node, TRUE);
 }
 
@@ -199,7 +213,8 @@ gemel_node_set_setting (GemelNode  *node,
   if (info->scope == GEMEL_SCOPE_SHARED)
     {
       /* It was only tried: it counts when it comes back through the configuration. */
-      (void) gemel_settings_set (node->settings, name, change->before, NULL);
+      if (!gemel_settings_set (node->settings, name, change->before, &local_error))
+        gemel_log_error ("settings", name, local_error);
       write_shared (g_steal_pointer (&change));
       return;
     }

@@ -54,7 +54,8 @@ make (GemelNode *node)
   if (s->paired)
     uuid_to_text (node->identity.pair_uuid, s->pair_uuid);
   s->fingerprint = gemel_pin_to_string (node->keys.pin);
-  (void) gemel_history_level_from_string (gemel_settings_get_string (node->settings, "history.level"), &s->history_level);
+  if (!gemel_history_level_from_string (gemel_settings_get_string (node->settings, "history.level"), &s->history_level))
+    s->history_level = GEMEL_HISTORY_FULL;
   copy_parts (node, s);
   s->started_unix_us = node->started_unix_us;
   s->level_since_unix_us = s->unix_us - (s->boot_us - s->view.level_since_us);

@@ -228,7 +228,6 @@ gemel_node_start (GemelNode *node)
   g_source_attach (node->second_timer, node->context);
   gemel_node_on_second (node);
   gemel_link_start (node->link);
-  gemel_sync_announce (node->sync);
 }
 
 /**

@@ -300,6 +300,7 @@ gemel_core_become_active (GemelCore    *core,
   core->since_term = core->proposal;
   core->stable.last_active_term = core->proposal;
   core->promise_until_us = core->now_us;
+  core->promise_given = FALSE;
   core->silence_cause = GEMEL_CAUSE_NONE;
   memset (&core->handover, 0, sizeof core->handover);
   gemel_core_move (core, GEMEL_STATE_ACTIVE, cause, out);
@@ -375,6 +376,9 @@ on_stall (GemelCore    *core,
     }
   else if (core->state == GEMEL_STATE_STANDBY)
     core->no_active_until_us = MAX (core->no_active_until_us, core->now_us + core->settings.failover_timeout_us);
+  else if (core->state == GEMEL_STATE_UNDECIDED)
+    /* An allowance that ran out while the process did not run is no silence. */
+    core->no_active_until_us = MAX (core->no_active_until_us, core->now_us + core->settings.startup_allowance_us);
 }
 
 static void

@@ -101,6 +101,8 @@ void gemel_sync_set_peer (GemelSync    *sync,
                           const char   *dial_host_and_port, /* NULL: this side is dialled */
                           const guint8 *peer_pin,           /* NULL: not paired: drop everything */
                           gboolean      session_up);        /* dial only while the control session stands */
+void gemel_sync_new_pair (GemelSync *sync,
+                          gboolean   has_config);
 void gemel_sync_adopt (GemelSync *sync,
                        GIOStream *io); /* (transfer full): an accepted GEMEL_CHANNEL_DATA connection */
 void gemel_sync_quiesce (GemelSync *sync,
