@@ -235,7 +235,7 @@ sim_host_edit (SimWorld *w,
 {
   gint64 at_us = w->now_us + w->plan.journal_write_us;
 
-  if (!node->view.may_write_config || node->quiesced || node->journal_broken || w->n_edits == SIM_EDITS_MAX)
+  if (!node->view.may_write_config || node->journal_broken || w->n_edits == SIM_EDITS_MAX)
     return;
   if (node->late_commit_us > 0)
     {
