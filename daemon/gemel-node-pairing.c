@@ -167,6 +167,12 @@ gemel_node_pair_invite (GemelNode  *node,
   public_address = dup_public_address (node, address);
   g_clear_pointer (&node->invitation, gemel_invitation_free);
   node->invitation = gemel_invitation_new (&node->keys, public_address, node->identity.node_uuid, node->name, now_us);
+  if (node->invitation == NULL)
+    {
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
+                   "\"%s\" is no address that the other node could dial; pass host or host:port", public_address);
+      return NULL;
+    }
   gemel_listener_set_pairing (node->listener, TRUE);
   *ret_expiry_unix_us = gemel_clock_unix_us () + gemel_invitation_get_expiry_us (node->invitation) - now_us;
   gemel_node_add_event (node, GEMEL_EVENT_PAIRING_INVITED, GEMEL_CAUSE_USER, 0, public_address,
@@ -201,6 +207,8 @@ on_served (GObject      *source,
       g_clear_pointer (&node->invitation, gemel_invitation_free);
       return;
     }
+  if (!gemel_invitation_is_standing (node->invitation))
+    gemel_listener_set_pairing (node->listener, FALSE);
   gemel_listener_note_pairing_refused (node->listener, address, local_error != NULL ? local_error->message : "already paired");
   gemel_node_add_event (node, GEMEL_EVENT_PAIRING_REFUSED, GEMEL_CAUSE_NONE, 0, address,
                         local_error != NULL ? local_error->message : "already paired", 0, 0);

@@ -9,37 +9,14 @@
 
 #include <string.h>
 
-static gboolean
-apply_stored (GemelNode  *node,
-              GHashTable *stored)
-{
-  GHashTableIter iter;
-  gpointer name, value;
-  gboolean all = TRUE;
-
-  g_hash_table_iter_init (&iter, stored);
-  while (g_hash_table_iter_next (&iter, &name, &value))
-    {
-      g_autoptr (GError) local_error = NULL;
-
-      /* A value of an older version, or one that no longer fits the files: the node still starts. */
-      if (gemel_settings_set (node->settings, name, value, &local_error))
-        continue;
-      gemel_log_error ("settings", "a stored setting is ignored", local_error);
-      all = FALSE;
-    }
-  return all;
-}
-
 /**
  * gemel_node_load_settings:
  * @node: the node, node_db open
- * @error: GEMEL_ERROR_STORE
+ * @error: GEMEL_ERROR_STORE, or GEMEL_ERROR_SETTING when files and stored changes contradict
  *
- * Puts the stored node-local changes over what the files say. Changes may depend on each other, so
- * they are tried twice.
+ * Puts the stored node-local changes over what the files say.
  *
- * Returns: whether the store could be read.
+ * Returns: whether the settings are complete.
  * Thread: main, at start
  */
 gboolean
@@ -50,9 +27,11 @@ gemel_node_load_settings (GemelNode *node,
 
   if (stored == NULL)
     return FALSE;
-  if (!apply_stored (node, stored))
-    (void) apply_stored (node, stored);
-  return TRUE;
+  if (gemel_settings_load_runtime (node->settings, stored, error))
+    return TRUE;
+  /* Without them the node might start in another role than its pair knows. */
+  g_prefix_error (error, "the changes made at run time do not fit the settings files any more; mend the files: ");
+  return FALSE;
 }
 
 static void

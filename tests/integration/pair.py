@@ -99,7 +99,7 @@ class Node:
         config = os.path.join(self.folder, 'bus.conf')
         with open(config, 'w', encoding='utf-8') as file:
             file.write(BUS_CONFIG.format(path=path))
-        self.bus = subprocess.Popen(['dbus-daemon', f'--config-file={config}', '--nofork'])
+        self.bus = subprocess.Popen(['dbus-daemon', f'--config-file={config}', '--nofork'], stderr=subprocess.DEVNULL)
         wait_for('the bus of ' + self.name, lambda: os.path.exists(path))
         return 'unix:path=' + path
 
