@@ -45,7 +45,6 @@ ask (SimWorld      *w,
     node->request_us = w->now_us;
   if (type == GEMEL_INPUT_FORCE_ACTIVE)
     {
-      node->excused = TRUE;
       disturb (w, w->now_us + sim_margin_us (w));
     }
   sim_step_type (w, node, type);
@@ -199,6 +198,8 @@ begin_host_fault (SimWorld       *w,
   else
     {
       node->config_reset = node->settings.role == GEMEL_ROLE_BACKUP;
+      if (node->config_reset && (f->amount & 1) != 0)
+        node->has_config = FALSE;
       node->state_reset = node->level != GEMEL_LEVEL_ACTIVE;
       node->config_level = FALSE;
       node->state_level = FALSE;

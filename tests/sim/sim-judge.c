@@ -69,6 +69,7 @@ sim_judge_start (SimWorld *w,
   node->peer_idle = FALSE;
   node->heard_term = 0;
   node->excused = FALSE;
+  node->forced = FALSE;
   node->ready_id = 0;
   node->since_term = 0;
   node->promise_until_us = now_us;
@@ -126,7 +127,7 @@ sim_judge_input (SimWorld         *w,
       node->must_refresh = FALSE;
       break;
     case GEMEL_INPUT_FORCE_ACTIVE:
-      node->excused = TRUE;
+      node->forced = TRUE;
       node->must_refresh = FALSE;
       node->promise_until_us = input->now_us;
       node->start_promise_us = input->now_us;
@@ -219,9 +220,9 @@ judge_reason (SimWorld        *w,
   gint64 allowance_us = node->decided ? node->settings.failover_timeout_us : node->settings.startup_allowance_us;
   gboolean allowance_over = now_us - node->fresh_from_us >= allowance_us;
 
-  if (!node->told_eligible && node->view.cause != GEMEL_CAUSE_COMMITTED && !node->excused)
+  if (!node->told_eligible && !node->forced)
     sim_fail (w, "eligible", "node %u takes over without the data of the pair", node->index);
-  if (node->excused || node->settings.role == GEMEL_ROLE_INDEPENDENT)
+  if (node->excused || node->forced || node->view.role == GEMEL_ROLE_INDEPENDENT)
     return;
   if (!node->fresh && !allowance_over)
     sim_fail (w, "stale-exchange", "node %u is active on the word of an old message", node->index);
@@ -252,6 +253,7 @@ judge_activation (SimWorld *w,
                             node->core.candidate_cause == GEMEL_CAUSE_REFUSED;
     }
   node->excused = FALSE;
+  node->forced = FALSE;
   node->must_refresh = FALSE;
 }
 
@@ -355,7 +357,7 @@ sim_judge_resume (SimWorld *w,
                   SimNode  *node,
                   gint64    gap_us)
 {
-  if (gap_us <= node->settings.failover_timeout_us || node->settings.role == GEMEL_ROLE_INDEPENDENT)
+  if (gap_us <= node->settings.failover_timeout_us || node->view.role == GEMEL_ROLE_INDEPENDENT)
     return;
   node->must_refresh = TRUE;
   node->fresh = FALSE;

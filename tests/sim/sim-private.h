@@ -221,7 +221,8 @@ typedef struct
   gint64   active_heard_us;    /* boot time; peer said that it is active */
   gboolean peer_idle;          /* the last word of the peer was: not active */
   guint64  heard_term;         /* it was active in */
-  gboolean excused;            /* notice, trusted refusal or order: may act without silence */
+  gboolean excused;            /* notice or trusted refusal: may act without silence */
+  gboolean forced;             /* an order: may act whatever it hears */
   gint64   promise_until_us;   /* boot time; given with a commit */
   gint64   start_promise_us;   /* boot time; for what the process before this one may have given */
   guint64  ready_id;           /* CAUGHT_UP was reported for it */
