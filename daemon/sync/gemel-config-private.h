@@ -46,35 +46,35 @@ struct _GemelConfigStream
   guint64         sent_seq;
   guint64         acked_seq;
   gboolean        followed; /* LEVEL was sent: the puller keeps up from here */
-  gboolean        reading; /* a page or a chunk is on its way */
+  gboolean        reading;  /* a page or a chunk is on its way */
   GemelFullCopy  *copy_out;
 
   /* puller */
-  guint32          generation;
-  gboolean         planned;
-  gboolean         synced;
-  GemelSyncReason  want; /* for the next ask */
-  gboolean         ask_again; /* when the store is done with what it does */
-  gint64           asked_us;
-  GPtrArray       *waiting; /* of GemelEntry */
-  gsize            waiting_bytes;
-  gboolean         applying;
-  gint64           apply_started_us;
-  gboolean         level_known;
-  guint64          level_seq;
-  GemelPosition    applied;
+  guint32         generation;
+  gboolean        planned;
+  gboolean        synced;
+  GemelSyncReason want;      /* for the next ask */
+  gboolean        ask_again; /* when the store is done with what it does */
+  gint64          asked_us;
+  GPtrArray      *waiting; /* of GemelEntry */
+  gsize           waiting_bytes;
+  gboolean        applying;
+  gint64          apply_started_us;
+  gboolean        level_known;
+  guint64         level_seq;
+  GemelPosition   applied;
   /* a full copy that arrives */
-  GemelFullCopy *copy_in;
-  GPtrArray     *chunks; /* of GBytes, not yet written */
-  gsize          chunks_bytes;
-  gboolean       writing;
-  gboolean       end_came;
-  guint8         end_hash[GEMEL_COPY_HASH_BYTES];
-  guint64        full_bytes;
-  GemelPosition  full_head;
-  gboolean       keep; /* the present file goes to keep_dir */
-  gboolean       replacing;
-  GSource       *retry; /* (nullable): ask again after a failure */
+  GemelFullCopy   *copy_in;
+  GPtrArray       *chunks; /* of GBytes, not yet written */
+  gsize            chunks_bytes;
+  gboolean         writing;
+  gboolean         end_came;
+  guint8           end_hash[GEMEL_COPY_HASH_BYTES];
+  guint64          full_bytes;
+  GemelPosition    full_head;
+  gboolean         keep; /* the present file goes to keep_dir */
+  gboolean         replacing;
+  GSource         *retry; /* (nullable): ask again after a failure */
   GemelPullFigures figures;
 };
 

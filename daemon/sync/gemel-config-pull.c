@@ -10,7 +10,7 @@
 #include <glib/gstdio.h>
 
 #define WAITING_BYTES_MAX (4 * 1024 * 1024) /* received, not yet applied or written */
-#define RETRY_MS 1000
+#define RETRY_MS          1000
 
 static void apply (GemelConfigStream *self);
 static void write_chunks (GemelConfigStream *self);
@@ -162,7 +162,7 @@ on_applied (GObject      *source,
   GemelSync         *sync = self->sync;
   const GemelEntry  *last = job->entries->pdata[job->entries->len - 1];
   g_autoptr (GError) error = NULL;
-  gboolean done = gemel_config_db_apply_finish (sync->options.config, result, &error);
+  gboolean           done = gemel_config_db_apply_finish (sync->options.config, result, &error);
 
   self->applying = FALSE;
   self->figures.last_apply_duration_us = gemel_sync_now_us () - self->apply_started_us;
@@ -282,9 +282,9 @@ take_begin (GemelConfigStream *self,
             gsize              size,
             GError           **error)
 {
-  GemelReader      reader = gemel_reader (body, size);
-  g_autofree char *name = g_strdup_printf ("config-in-%08x.db", g_random_int ());
-  g_autofree char *path = g_build_filename (self->sync->options.stage_dir, name, NULL);
+  GemelReader        reader = gemel_reader (body, size);
+  g_autofree char   *name = g_strdup_printf ("config-in-%08x.db", g_random_int ());
+  g_autofree char   *path = g_build_filename (self->sync->options.stage_dir, name, NULL);
   g_autoptr (GError) local_error = NULL;
 
   self->full_bytes = gemel_reader_u64 (&reader);
@@ -305,9 +305,9 @@ static char *
 keep_path (GemelConfigStream *self)
 {
   g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
-  g_autofree char *stamp = g_date_time_format (now, "%Y%m%dT%H%M%SZ");
-  g_autofree char *name = g_strdup_printf ("config-%s-t%" G_GUINT64_FORMAT "-s%" G_GUINT64_FORMAT "-%04x.db", stamp,
-                                           self->applied.term, self->applied.seq, (guint) g_random_int_range (0, 65536));
+  g_autofree char      *stamp = g_date_time_format (now, "%Y%m%dT%H%M%SZ");
+  g_autofree char      *name = g_strdup_printf ("config-%s-t%" G_GUINT64_FORMAT "-s%" G_GUINT64_FORMAT "-%04x.db", stamp,
+                                                self->applied.term, self->applied.seq, (guint) g_random_int_range (0, 65536));
 
   return g_build_filename (self->sync->options.keep_dir, name, NULL);
 }
@@ -344,7 +344,7 @@ on_replaced (GObject      *source,
   GemelSync         *sync = self->sync;
   g_autofree char   *keep = job->keep;
   g_autoptr (GError) error = NULL;
-  gboolean done = gemel_config_db_replace_finish (sync->options.config, result, &error);
+  gboolean           done = gemel_config_db_replace_finish (sync->options.config, result, &error);
 
   self->replacing = FALSE;
   g_clear_pointer (&self->copy_in, gemel_full_copy_unref);
@@ -369,8 +369,8 @@ on_sealed (GObject      *source,
 {
   GemelConfigStream *self = ((GemelConfigOpData *) data)->self;
   g_autoptr (GError) error = NULL;
-  gboolean done = gemel_full_copy_seal_finish (self->copy_in, result, &error);
-  Replace *job;
+  gboolean           done = gemel_full_copy_seal_finish (self->copy_in, result, &error);
+  Replace           *job;
 
   if (!gemel_config_op_end (data))
     return;
@@ -397,7 +397,7 @@ on_chunks_written (GObject      *source,
 {
   GemelConfigStream *self = ((GemelConfigOpData *) data)->self;
   g_autoptr (GError) error = NULL;
-  gboolean done = gemel_full_copy_write_finish (self->copy_in, result, &error);
+  gboolean           done = gemel_full_copy_write_finish (self->copy_in, result, &error);
 
   if (!gemel_config_op_end (data))
     return;

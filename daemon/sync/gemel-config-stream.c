@@ -126,7 +126,7 @@ void
 gemel_config_stream_send_hello (GemelConfigStream *self)
 {
   g_autoptr (GByteArray) body = g_byte_array_new ();
-  GemelConfigInfo info;
+  GemelConfigInfo        info;
 
   gemel_config_db_get_info (self->sync->options.config, &info);
   gemel_put_u32 (body, self->generation);
@@ -170,10 +170,10 @@ on_page (GObject      *source,
          GAsyncResult *result,
          gpointer      data)
 {
-  GemelConfigStream *self = ((GemelConfigOpData *) data)->self;
-  g_autoptr (GError) error = NULL;
+  GemelConfigStream    *self = ((GemelConfigOpData *) data)->self;
+  g_autoptr (GError)    error = NULL;
   g_autoptr (GPtrArray) entries = gemel_config_db_read_tail_finish (self->sync->options.config, result, &error);
-  guint64 level;
+  guint64               level;
 
   if (!gemel_config_op_end (data))
     return;
@@ -246,7 +246,7 @@ on_chunk (GObject      *source,
   GemelConfigStream *self = ((GemelConfigOpData *) data)->self;
   g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) chunk = gemel_full_copy_read_finish (self->copy_out, result, &error);
-  guint8 hash[GEMEL_COPY_HASH_BYTES];
+  guint8             hash[GEMEL_COPY_HASH_BYTES];
 
   if (!gemel_config_op_end (data))
     return;
@@ -289,13 +289,13 @@ on_backed_up (GObject      *source,
               GAsyncResult *result,
               gpointer      data)
 {
-  GemelConfigStream *self = ((GemelConfigOpData *) data)->self;
-  g_autofree char *path = g_strdup (g_object_get_data (G_OBJECT (((GemelConfigOpData *) data)->cancellable), "gemel-out"));
-  g_autoptr (GError) error = NULL;
+  GemelConfigStream     *self = ((GemelConfigOpData *) data)->self;
+  g_autofree char       *path = g_strdup (g_object_get_data (G_OBJECT (((GemelConfigOpData *) data)->cancellable), "gemel-out"));
+  g_autoptr (GError)     error = NULL;
   g_autoptr (GByteArray) body = g_byte_array_new ();
-  GemelPosition head;
-  guint64 size = 0;
-  gboolean done = gemel_config_db_backup_finish (self->sync->options.config, result, &head, &error);
+  GemelPosition          head;
+  guint64                size = 0;
+  gboolean               done = gemel_config_db_backup_finish (self->sync->options.config, result, &head, &error);
 
   if (!gemel_config_op_end (data))
     {
@@ -353,10 +353,10 @@ on_facts (GObject      *source,
 {
   GemelConfigStream *self = ((GemelConfigOpData *) data)->self;
   g_autoptr (GError) error = NULL;
-  GemelSourceFacts facts;
-  GemelSyncReason  reason = GEMEL_SYNC_REASON_NONE;
-  GemelSyncPlan    plan;
-  gboolean         done = gemel_config_db_facts_finish (self->sync->options.config, result, &facts, &error);
+  GemelSourceFacts   facts;
+  GemelSyncReason    reason = GEMEL_SYNC_REASON_NONE;
+  GemelSyncPlan      plan;
+  gboolean           done = gemel_config_db_facts_finish (self->sync->options.config, result, &facts, &error);
 
   if (!gemel_config_op_end (data))
     return;
@@ -384,10 +384,10 @@ on_facts (GObject      *source,
 }
 
 static gboolean
-take_ask (GemelConfigStream *self,
-          guint32            generation,
-          guint8             reason,
-          const char        *lineage,
+take_ask (GemelConfigStream   *self,
+          guint32              generation,
+          guint8               reason,
+          const char          *lineage,
           const GemelPosition *position)
 {
   g_autofree char *name = g_strndup (lineage, GEMEL_LINEAGE_BYTES);

@@ -122,7 +122,7 @@ decode_config (GemelDoor    *door,
 
   while (gemel_state_next_change (&ops, &size, &change))
     {
-      g_autofree char *key = g_strndup (change.key, change.key_bytes);
+      g_autofree char   *key = g_strndup (change.key, change.key_bytes);
       g_autoptr (GBytes) value = change.set ? g_bytes_new (change.value, change.value_bytes) : NULL;
 
       g_ptr_array_add (list, gemel_config_op_new (door->provider, key, value));
@@ -155,8 +155,8 @@ on_history_written (GObject      *source,
                     GAsyncResult *result,
                     gpointer      data)
 {
-  Batch     *batch = data;
-  GemelSync *sync = batch->door->sync;
+  Batch             *batch = data;
+  GemelSync         *sync = batch->door->sync;
   g_autoptr (GError) error = NULL;
 
   if (!gemel_history_write_finish (sync->options.history, result, &batch->place_b, &error))
@@ -174,7 +174,7 @@ take_history (GemelDoor    *door,
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) bytes = NULL;
-  guint n_points;
+  guint              n_points;
 
   if (!gemel_points_check (points, size, &n_points, &error))
     {

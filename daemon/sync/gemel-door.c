@@ -135,7 +135,7 @@ on_frame (GemelStream  *stream,
           gpointer      user_data,
           GError      **error)
 {
-  GemelDoor *door = user_data;
+  GemelDoor         *door = user_data;
   g_autoptr (GError) local_error = NULL;
 
   door->sync->counters.door_frames++;
@@ -299,10 +299,10 @@ gemel_doors_take (GemelDoors *doors,
                   guint       kind,
                   const char *provider)
 {
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GSocket) socket = doors->sync->stopping ? NULL : g_socket_new_from_fd (fd, &error);
+  g_autoptr (GError)            error = NULL;
+  g_autoptr (GSocket)           socket = doors->sync->stopping ? NULL : g_socket_new_from_fd (fd, &error);
   g_autoptr (GSocketConnection) io = NULL;
-  GemelDoor *door;
+  GemelDoor                    *door;
 
   if (socket == NULL)
     {

@@ -9,13 +9,13 @@
 
 G_BEGIN_DECLS
 
-#define GEMEL_DOOR_VERSION 1
-#define GEMEL_DOOR_CREDIT_BYTES (4 * 1024 * 1024)
+#define GEMEL_DOOR_VERSION          1
+#define GEMEL_DOOR_CREDIT_BYTES     (4 * 1024 * 1024)
 #define GEMEL_DOOR_BATCH_HEAD_BYTES 24
 /* Answers and deltas that a client does not read: from the first it is not listened to, and when
  * that does not help in time the door closes. A subscriber that lags gets a full state again. */
 #define GEMEL_DOOR_QUEUE_BYTES_MAX (2 * 1024 * 1024)
-#define GEMEL_DOOR_PATIENCE_MS 10000
+#define GEMEL_DOOR_PATIENCE_MS     10000
 
 typedef enum
 {
@@ -49,8 +49,8 @@ typedef struct
   gsize           unanswered; /* bytes of batches that wait for their answer */
   GSource        *patience;   /* (nullable): runs while the client does not read */
   gboolean        subscribed;
-  gboolean        lagging;    /* a delta was left out: a full state is due */
-  GemelStateWalk *walk;       /* (nullable): of a full state under way */
+  gboolean        lagging; /* a delta was left out: a full state is due */
+  GemelStateWalk *walk;    /* (nullable): of a full state under way */
 } GemelDoor;
 
 struct _GemelDoors

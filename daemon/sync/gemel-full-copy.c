@@ -77,7 +77,7 @@ gemel_full_copy_open_source (const char *path,
                              GError    **error)
 {
   g_autoptr (GemelFullCopy) copy = copy_open (path, O_RDONLY, error);
-  struct stat info;
+  struct stat               info;
 
   if (copy == NULL)
     return NULL;
@@ -190,10 +190,10 @@ read_thread (GTask        *task,
              gpointer      data,
              GCancellable *cancellable)
 {
-  GemelFullCopy *copy = g_object_get_data (G_OBJECT (task), "gemel-copy");
+  GemelFullCopy     *copy = g_object_get_data (G_OBJECT (task), "gemel-copy");
   g_autofree guint8 *buffer = g_malloc (GEMEL_CHUNK_BYTES);
-  gssize n = TEMP_FAILURE_RETRY (read (copy->fd, buffer, GEMEL_CHUNK_BYTES));
-  GError *error = NULL;
+  gssize             n = TEMP_FAILURE_RETRY (read (copy->fd, buffer, GEMEL_CHUNK_BYTES));
+  GError            *error = NULL;
 
   if (n < 0)
     {
@@ -378,7 +378,7 @@ gemel_full_copy_seal_async (GemelFullCopy      *copy,
                             gpointer            user_data)
 {
   g_autoptr (GTask) task = task_new (copy, gemel_full_copy_seal_async, cancellable, callback, user_data);
-  Seal *seal = g_new (Seal, 1);
+  Seal             *seal = g_new (Seal, 1);
 
   memcpy (seal->hash, hash, GEMEL_COPY_HASH_BYTES);
   seal->size = size;

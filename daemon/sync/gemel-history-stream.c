@@ -8,19 +8,19 @@
  */
 #include "sync/gemel-sync-private.h"
 
-#define ROWS_MAX 4000
-#define ROWS_BYTES_MAX (GEMEL_FRAME_BYTES_MAX - 64)
-#define ORIGINS_MAX 64
-#define RECEIVING_BYTES_MAX (4 * 1024 * 1024)
+#define ROWS_MAX             4000
+#define ROWS_BYTES_MAX       (GEMEL_FRAME_BYTES_MAX - 64)
+#define ORIGINS_MAX          64
+#define RECEIVING_BYTES_MAX  (4 * 1024 * 1024)
 #define UNCONFIRMED_ROWS_MAX (16 * ROWS_MAX) /* sent ahead of the peer's disk */
 
 typedef struct
 {
-  guint8   uuid[GEMEL_UUID_BYTES];
-  guint64  mark;      /* of this node's sink */
-  guint64  sent;      /* of what the peer was sent or is known to have */
-  guint64  confirmed; /* durable at the peer */
-  guint    rows_max;  /* for the next read; smaller after a batch that did not fit a frame */
+  guint8  uuid[GEMEL_UUID_BYTES];
+  guint64 mark;      /* of this node's sink */
+  guint64 sent;      /* of what the peer was sent or is known to have */
+  guint64 confirmed; /* durable at the peer */
+  guint   rows_max;  /* for the next read; smaller after a batch that did not fit a frame */
 } Origin;
 
 struct _GemelHistoryStream
@@ -145,16 +145,16 @@ send_marks (GemelHistoryStream *self,
             GVariant           *marks)
 {
   g_autoptr (GByteArray) body = g_byte_array_new ();
-  gsize n = MIN (g_variant_n_children (marks), ORIGINS_MAX);
+  gsize                  n = MIN (g_variant_n_children (marks), ORIGINS_MAX);
 
   gemel_put_u32 (body, (guint32) n);
   for (gsize i = 0; i < n; i++)
     {
       g_autoptr (GVariant) uuid = NULL;
-      Origin       *origin;
-      const guint8 *bytes;
-      gsize         size;
-      guint64       mark;
+      Origin              *origin;
+      const guint8        *bytes;
+      gsize                size;
+      guint64              mark;
 
       g_variant_get_child (marks, i, "(@ayt)", &uuid, &mark);
       bytes = g_variant_get_fixed_array (uuid, &size, 1);
@@ -174,8 +174,8 @@ on_marks (GObject      *source,
           GAsyncResult *result,
           gpointer      data)
 {
-  GemelHistoryStream *self = ((Op *) data)->self;
-  g_autoptr (GError) error = NULL;
+  GemelHistoryStream  *self = ((Op *) data)->self;
+  g_autoptr (GError)   error = NULL;
   g_autoptr (GVariant) marks = gemel_history_get_marks_finish (self->sync->options.history, result, &error);
 
   if (!op_end (data))
@@ -208,14 +208,14 @@ on_read (GObject      *source,
 {
   Op                 *op = data;
   GemelHistoryStream *self = op->self;
-  g_autoptr (GError) error = NULL;
-  guint64 first = 0;
-  guint64 last = 0;
-  g_autoptr (GBytes) rows = gemel_history_read_finish (self->sync->options.history, result, &first, &last, &error);
-  Origin *origin = find_origin (self, op->origin);
-  guint64 after = op->after;
-  guint8  head[GEMEL_UUID_BYTES + 8];
-  guint64 first_le = GUINT64_TO_LE (first);
+  g_autoptr (GError)  error = NULL;
+  guint64             first = 0;
+  guint64             last = 0;
+  g_autoptr (GBytes)  rows = gemel_history_read_finish (self->sync->options.history, result, &first, &last, &error);
+  Origin             *origin = find_origin (self, op->origin);
+  guint64             after = op->after;
+  guint8              head[GEMEL_UUID_BYTES + 8];
+  guint64             first_le = GUINT64_TO_LE (first);
 
   if (!op_end (op))
     return;
@@ -397,11 +397,11 @@ on_received (GObject      *source,
 {
   Op                 *op = data;
   GemelHistoryStream *self = op->self;
-  guint8  uuid[GEMEL_UUID_BYTES];
-  guint64 mark = 0;
-  g_autoptr (GError) error = NULL;
-  gboolean done = gemel_history_receive_finish (self->sync->options.history, result, &mark, &error);
-  gsize    size = op->size;
+  guint8              uuid[GEMEL_UUID_BYTES];
+  guint64             mark = 0;
+  g_autoptr (GError)  error = NULL;
+  gboolean            done = gemel_history_receive_finish (self->sync->options.history, result, &mark, &error);
+  gsize               size = op->size;
 
   memcpy (uuid, op->origin, sizeof uuid);
   if (!op_end (op))
@@ -426,12 +426,12 @@ take_rows (GemelHistoryStream *self,
            gsize               size,
            GError            **error)
 {
-  GemelReader   reader = gemel_reader (body, size);
-  const guint8 *uuid = gemel_reader_take (&reader, GEMEL_UUID_BYTES);
-  guint64       first = gemel_reader_u64 (&reader);
+  GemelReader        reader = gemel_reader (body, size);
+  const guint8      *uuid = gemel_reader_take (&reader, GEMEL_UUID_BYTES);
+  guint64            first = gemel_reader_u64 (&reader);
   g_autoptr (GBytes) rows = NULL;
-  guint n_rows;
-  Op   *op;
+  guint              n_rows;
+  Op                *op;
 
   if (reader.bad || first == 0)
     {

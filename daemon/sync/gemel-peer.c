@@ -11,7 +11,7 @@
 
 #define BACK_OFF_MS_MIN 50
 #define BACK_OFF_MS_MAX 5000
-#define NAMELESS_MAX 8 /* accepted connections whose first frame has not come */
+#define NAMELESS_MAX    8 /* accepted connections whose first frame has not come */
 
 typedef struct
 {
@@ -19,8 +19,8 @@ typedef struct
   GemelSyncChannel        channel;
   const GemelPeerChannel *handler;
   gpointer                data;
-  GemelStream            *stream; /* (nullable) */
-  gboolean                opened; /* the handler has it */
+  GemelStream            *stream;   /* (nullable) */
+  gboolean                opened;   /* the handler has it */
   GCancellable           *dialling; /* (nullable) */
   GSource                *again;    /* (nullable): back-off */
   guint                   back_off_ms;
@@ -203,10 +203,10 @@ on_dialled (GObject      *source,
             GAsyncResult *result,
             gpointer      data)
 {
-  Slot *slot = data;
-  g_autoptr (GError) error = NULL;
+  Slot                 *slot = data;
+  g_autoptr (GError)    error = NULL;
   g_autoptr (GIOStream) io = gemel_dial_finish (result, &error);
-  GemelSync *sync = slot->peer->sync;
+  GemelSync            *sync = slot->peer->sync;
 
   /* A cancelled dial is known by its error: the slot may be dialling anew already. */
   if (io != NULL && slot->dialling != NULL && slot->stream == NULL)

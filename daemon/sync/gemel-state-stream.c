@@ -19,10 +19,10 @@ struct _GemelStateStream
   gboolean     peer_source; /* as last announced */
 
   /* source */
-  gboolean        asked;   /* the puller asked and was answered */
-  GemelStateWalk *walk;    /* (nullable): of a full state under way */
+  gboolean        asked; /* the puller asked and was answered */
+  GemelStateWalk *walk;  /* (nullable): of a full state under way */
   gboolean        level_due;
-  gboolean        level;   /* the puller confirmed what LEVEL named */
+  gboolean        level; /* the puller confirmed what LEVEL named */
   guint64         level_seq;
   guint64         acked_seq;
   GByteArray     *items;
@@ -103,7 +103,7 @@ gemel_state_stream_free (GemelStateStream *self)
 static void
 send_hello (GemelStateStream *self)
 {
-  GemelStatePosition position = gemel_state_store_get_position (self->sync->state);
+  GemelStatePosition     position = gemel_state_store_get_position (self->sync->state);
   g_autoptr (GByteArray) body = g_byte_array_new ();
 
   gemel_put_u32 (body, self->generation);
@@ -209,10 +209,10 @@ answer (GemelStateStream         *self,
         const GemelStatePosition *have,
         gboolean                  want_full)
 {
-  GemelStateStore   *store = self->sync->state;
-  GemelStatePosition head = gemel_state_store_get_position (store);
-  GemelSyncReason    reason = GEMEL_SYNC_REASON_NONE;
-  GemelSyncPlan      plan = gemel_state_plan (&head, gemel_state_store_get_oldest_seq (store), have, &reason);
+  GemelStateStore       *store = self->sync->state;
+  GemelStatePosition     head = gemel_state_store_get_position (store);
+  GemelSyncReason        reason = GEMEL_SYNC_REASON_NONE;
+  GemelSyncPlan          plan = gemel_state_plan (&head, gemel_state_store_get_oldest_seq (store), have, &reason);
   g_autoptr (GByteArray) body = g_byte_array_new ();
 
   reset_source (self);

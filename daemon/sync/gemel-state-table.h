@@ -21,7 +21,7 @@ typedef struct
   guint32     value_bytes;
   guint32     value_room;
   guint16     key_bytes;
-  gboolean    dead; /* no longer in the table */
+  gboolean    dead;   /* no longer in the table */
   guint8      data[]; /* key, 0, value */
 } GemelStateEntry;
 

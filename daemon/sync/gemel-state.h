@@ -22,13 +22,13 @@
 G_BEGIN_DECLS
 
 #define GEMEL_STATE_PROVIDERS_MAX 256
-#define GEMEL_STATE_ENTRY_COST 64        /* bytes counted for a key besides key and value */
-#define GEMEL_STATE_WALK_BYTES (64 * 1024) /* one part of a full state */
-#define GEMEL_OP_DELETE 0
-#define GEMEL_OP_SET 1
-#define GEMEL_OP_HEAD_BYTES 8
-#define GEMEL_ITEM_HEAD_BYTES 24
-#define GEMEL_DELTA_HEAD_BYTES 24
+#define GEMEL_STATE_ENTRY_COST    64          /* bytes counted for a key besides key and value */
+#define GEMEL_STATE_WALK_BYTES    (64 * 1024) /* one part of a full state */
+#define GEMEL_OP_DELETE           0
+#define GEMEL_OP_SET              1
+#define GEMEL_OP_HEAD_BYTES       8
+#define GEMEL_ITEM_HEAD_BYTES     24
+#define GEMEL_DELTA_HEAD_BYTES    24
 
 typedef struct _GemelStateStore GemelStateStore;
 typedef struct _GemelStateTable GemelStateTable;
@@ -49,7 +49,7 @@ typedef struct
   char             name[65];
   guint16          name_bytes;
   GemelStateTable *table;
-  GemelStateTable *staged;     /* (nullable): while a full state arrives */
+  GemelStateTable *staged; /* (nullable): while a full state arrives */
   guint64          entries;
   guint64          bytes;
   guint64          pending;    /* ops in the buffer that the peer has not confirmed */
@@ -123,11 +123,11 @@ void                     gemel_state_store_confirm (GemelStateStore *store,
 
 /** A walk through the keys for a full state. */
 typedef struct _GemelStateWalk GemelStateWalk;
-GemelStateWalk *gemel_state_walk_new (GemelStateStore *store,
-                                      const char      *provider); /* (nullable): all */
-gboolean        gemel_state_walk_next (GemelStateWalk *walk,
-                                       GByteArray     *items); /* FALSE: nothing was left */
-void            gemel_state_walk_free (GemelStateWalk *walk);
+GemelStateWalk                *gemel_state_walk_new (GemelStateStore *store,
+                                                     const char      *provider); /* (nullable): all */
+gboolean                       gemel_state_walk_next (GemelStateWalk *walk,
+                                                      GByteArray     *items); /* FALSE: nothing was left */
+void                           gemel_state_walk_free (GemelStateWalk *walk);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelStateWalk, gemel_state_walk_free)
 
 /* Puller. */

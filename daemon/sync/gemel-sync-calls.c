@@ -59,7 +59,7 @@ on_config_written (const GemelPosition *position,
                    gpointer             data)
 {
   g_autoptr (GTask) task = data;
-  CallData *call = g_task_get_task_data (task);
+  CallData         *call = g_task_get_task_data (task);
 
   if (error != NULL)
     {
@@ -182,7 +182,7 @@ on_state_confirmed (GemelDurability reached,
                     gpointer        data)
 {
   g_autoptr (GTask) task = data;
-  CallData *call = g_task_get_task_data (task);
+  CallData         *call = g_task_get_task_data (task);
 
   call->reached = reached;
   g_task_return_boolean (task, TRUE);

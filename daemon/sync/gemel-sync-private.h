@@ -24,11 +24,11 @@
 
 G_BEGIN_DECLS
 
-typedef struct _GemelPeer GemelPeer;
-typedef struct _GemelConfigStream GemelConfigStream;
-typedef struct _GemelStateStream GemelStateStream;
+typedef struct _GemelPeer          GemelPeer;
+typedef struct _GemelConfigStream  GemelConfigStream;
+typedef struct _GemelStateStream   GemelStateStream;
 typedef struct _GemelHistoryStream GemelHistoryStream;
-typedef struct _GemelDoors GemelDoors;
+typedef struct _GemelDoors         GemelDoors;
 
 /** What is shown of a puller, besides what its store knows. */
 typedef struct
@@ -70,33 +70,33 @@ struct _GemelSync
 
   struct
   {
-    gboolean       had_config;
-    gboolean       told;
-    gboolean       eligible;
-    gboolean       synced;
+    gboolean         had_config;
+    gboolean         told;
+    gboolean         eligible;
+    gboolean         synced;
     GemelConfigState config_state;
   } standing;
   struct
   {
     guint64           quiesce_id; /* 0: none */
     gboolean          quiesced;   /* told */
-    gint64            since_us;     /* when it was asked */
+    gint64            since_us;   /* when it was asked */
     GSource          *patience;   /* (nullable): end of waiting for history */
     GemelPairPosition told;
     guint64           catch_up_id; /* 0: none */
     GemelPairPosition target;
   } change;
 
-  GSource            *tick;
-  GArray             *stats; /* of GemelProviderStats, as last told */
-  GemelSyncCounters   counters;
-  GemelSyncCounters   counters_told;
-  GemelRate           config_queued;
-  GemelRate           config_dispatched;
-  GemelRate           history_queued;
-  GemelRate           history_dispatched;
-  guint64             history_written; /* counted into history_queued */
-  guint64             history_acked;   /* counted into history_dispatched */
+  GSource          *tick;
+  GArray           *stats; /* of GemelProviderStats, as last told */
+  GemelSyncCounters counters;
+  GemelSyncCounters counters_told;
+  GemelRate         config_queued;
+  GemelRate         config_dispatched;
+  GemelRate         history_queued;
+  GemelRate         history_dispatched;
+  guint64           history_written; /* counted into history_queued */
+  guint64           history_acked;   /* counted into history_dispatched */
 };
 
 /* gemel-sync.c */
@@ -113,10 +113,10 @@ void   gemel_sync_track (GemelSync *sync,
 void   gemel_sync_arm_waiters (GemelSync *sync);
 typedef void (*GemelSyncFunc) (GemelSync *sync,
                                gpointer   data);
-void   gemel_sync_call (GemelSync     *sync,
-                        GemelSyncFunc  func,
-                        gpointer       data,
-                        GDestroyNotify data_free);
+void gemel_sync_call (GemelSync     *sync,
+                      GemelSyncFunc  func,
+                      gpointer       data,
+                      GDestroyNotify data_free);
 
 /* gemel-sync-write.c */
 gboolean gemel_sync_post (GemelSync          *sync,
@@ -127,22 +127,22 @@ gboolean gemel_sync_post (GemelSync          *sync,
                           guint               n_ops,
                           GemelStatePosition *ret_last,
                           GError            **error) G_GNUC_WARN_UNUSED_RESULT;
-void     gemel_sync_wait_state (GemelSync          *sync,
-                                guint64             seq,
-                                GemelDurability     wanted,
-                                GemelWaiterFunc     func,
-                                gpointer            data);
+void     gemel_sync_wait_state (GemelSync      *sync,
+                                guint64         seq,
+                                GemelDurability wanted,
+                                GemelWaiterFunc func,
+                                gpointer        data);
 /* @error NULL: written at @position. Called once. */
 typedef void (*GemelConfigWritten) (const GemelPosition *position,
                                     GemelDurability      reached,
                                     const GError        *error,
                                     gpointer             data);
-void     gemel_sync_write_config (GemelSync         *sync,
-                                  GPtrArray         *ops,
-                                  GemelDurability    wanted,
-                                  GCancellable      *cancellable,
-                                  GemelConfigWritten func,
-                                  gpointer           data);
+void gemel_sync_write_config (GemelSync         *sync,
+                              GPtrArray         *ops,
+                              GemelDurability    wanted,
+                              GCancellable      *cancellable,
+                              GemelConfigWritten func,
+                              gpointer           data);
 
 /* gemel-sync-switch.c */
 void gemel_sync_update_standing (GemelSync *sync);
@@ -180,36 +180,36 @@ void       gemel_peer_get_bytes (GemelPeer *peer,
                                  guint64   *ret_received);
 
 /* gemel-config-stream.c and gemel-config-pull.c */
-GemelConfigStream *gemel_config_stream_new (GemelSync *sync);
-void               gemel_config_stream_free (GemelConfigStream *self);
-void               gemel_config_stream_set_source (GemelConfigStream *self,
-                                                   gboolean           source);
-void               gemel_config_stream_changed (GemelConfigStream *self,
-                                                GPtrArray         *entries);
-void               gemel_config_stream_force_full (GemelConfigStream *self);
-void               gemel_config_stream_connect (GemelConfigStream *self,
-                                                GemelPeer         *peer);
-gboolean           gemel_config_stream_is_level (GemelConfigStream *self); /* source: the peer follows */
-gboolean           gemel_config_stream_is_confirmed (GemelConfigStream *self);
-gboolean           gemel_config_stream_is_synced (GemelConfigStream *self); /* puller: at the tail */
-gboolean           gemel_config_stream_is_busy (GemelConfigStream *self);   /* puller: entries wait */
-gboolean           gemel_config_stream_is_replacing (GemelConfigStream *self);
-gboolean           gemel_config_stream_is_attached (GemelConfigStream *self);
-guint64            gemel_config_stream_get_acked (GemelConfigStream *self);
+GemelConfigStream      *gemel_config_stream_new (GemelSync *sync);
+void                    gemel_config_stream_free (GemelConfigStream *self);
+void                    gemel_config_stream_set_source (GemelConfigStream *self,
+                                                        gboolean           source);
+void                    gemel_config_stream_changed (GemelConfigStream *self,
+                                                     GPtrArray         *entries);
+void                    gemel_config_stream_force_full (GemelConfigStream *self);
+void                    gemel_config_stream_connect (GemelConfigStream *self,
+                                                     GemelPeer         *peer);
+gboolean                gemel_config_stream_is_level (GemelConfigStream *self); /* source: the peer follows */
+gboolean                gemel_config_stream_is_confirmed (GemelConfigStream *self);
+gboolean                gemel_config_stream_is_synced (GemelConfigStream *self); /* puller: at the tail */
+gboolean                gemel_config_stream_is_busy (GemelConfigStream *self);   /* puller: entries wait */
+gboolean                gemel_config_stream_is_replacing (GemelConfigStream *self);
+gboolean                gemel_config_stream_is_attached (GemelConfigStream *self);
+guint64                 gemel_config_stream_get_acked (GemelConfigStream *self);
 const GemelPullFigures *gemel_config_stream_get_figures (GemelConfigStream *self);
 
 /* gemel-state-stream.c */
-GemelStateStream *gemel_state_stream_new (GemelSync *sync);
-void              gemel_state_stream_free (GemelStateStream *self);
-void              gemel_state_stream_set_source (GemelStateStream *self,
-                                                 gboolean          source);
-void              gemel_state_stream_pump (GemelStateStream *self);
-void              gemel_state_stream_force_full (GemelStateStream *self);
-void              gemel_state_stream_connect (GemelStateStream *self,
-                                              GemelPeer        *peer);
-gboolean          gemel_state_stream_is_level (GemelStateStream *self);
-gboolean          gemel_state_stream_is_confirmed (GemelStateStream *self);
-gboolean          gemel_state_stream_is_synced (GemelStateStream *self);
+GemelStateStream       *gemel_state_stream_new (GemelSync *sync);
+void                    gemel_state_stream_free (GemelStateStream *self);
+void                    gemel_state_stream_set_source (GemelStateStream *self,
+                                                       gboolean          source);
+void                    gemel_state_stream_pump (GemelStateStream *self);
+void                    gemel_state_stream_force_full (GemelStateStream *self);
+void                    gemel_state_stream_connect (GemelStateStream *self,
+                                                    GemelPeer        *peer);
+gboolean                gemel_state_stream_is_level (GemelStateStream *self);
+gboolean                gemel_state_stream_is_confirmed (GemelStateStream *self);
+gboolean                gemel_state_stream_is_synced (GemelStateStream *self);
 const GemelPullFigures *gemel_state_stream_get_figures (GemelStateStream *self);
 
 /* gemel-history-stream.c */

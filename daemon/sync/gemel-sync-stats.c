@@ -130,8 +130,8 @@ static void
 do_dup_providers (GemelSync *sync,
                   gpointer   data)
 {
-  ProvidersCall *call = data;
-  GPtrArray     *providers = gemel_state_store_get_providers (sync->state);
+  ProvidersCall           *call = data;
+  GPtrArray               *providers = gemel_state_store_get_providers (sync->state);
   g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
 
   for (guint i = 0; i < providers->len; i++)

@@ -58,11 +58,11 @@
 
 G_BEGIN_DECLS
 
-#define GEMEL_SYNC_MAGIC 0x4c4d4547u /* "GEML" */
+#define GEMEL_SYNC_MAGIC       0x4c4d4547u /* "GEML" */
 #define GEMEL_SYNC_VERSION_MIN 1
 #define GEMEL_SYNC_VERSION_MAX 1
-#define GEMEL_LINEAGE_BYTES 36
-#define GEMEL_UUID_BYTES 16
+#define GEMEL_LINEAGE_BYTES    36
+#define GEMEL_UUID_BYTES       16
 
 /* How much may wait in a stream before its producer stops; the stream calls `drained` later. */
 #define GEMEL_SYNC_QUEUE_BYTES_MAX (2 * 1024 * 1024)

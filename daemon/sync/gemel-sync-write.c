@@ -205,10 +205,10 @@ on_written (GObject      *source,
             GAsyncResult *result,
             gpointer      data)
 {
-  Write     *write = data;
-  GemelSync *sync = write->sync;
+  Write             *write = data;
+  GemelSync         *sync = write->sync;
   g_autoptr (GError) error = NULL;
-  gboolean done = gemel_config_db_write_finish (sync->options.config, result, &write->position, &error);
+  gboolean           done = gemel_config_db_write_finish (sync->options.config, result, &write->position, &error);
 
   sync->config_writes--;
   if (!done)
@@ -250,7 +250,7 @@ gemel_sync_write_config (GemelSync         *sync,
                          gpointer           data)
 {
   g_autoptr (GError) error = NULL;
-  Write *write;
+  Write             *write;
 
   if (!may_write (sync, &error) || !ops_fit (ops, &error))
     {

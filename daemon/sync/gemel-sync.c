@@ -144,7 +144,7 @@ gemel_sync_call (GemelSync     *sync,
                  GDestroyNotify data_free)
 {
   g_autoptr (GSource) source = g_idle_source_new ();
-  Call *call = g_new (Call, 1);
+  Call               *call = g_new (Call, 1);
 
   *call = (Call){ sync, func, data, data_free };
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
@@ -321,7 +321,7 @@ static void
 clean_stage (const char *path)
 {
   g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  const char *name;
+  const char      *name;
 
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
     {
@@ -625,9 +625,9 @@ gemel_sync_history_moved (GemelSync   *sync,
 
 typedef struct
 {
-  int    fd; /* -1: handed on */
-  guint  kind;
-  char   provider[GEMEL_PROVIDER_NAME_BYTES_MAX + 1];
+  int   fd; /* -1: handed on */
+  guint kind;
+  char  provider[GEMEL_PROVIDER_NAME_BYTES_MAX + 1];
 } TakeDoor;
 
 static void

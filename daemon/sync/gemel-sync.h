@@ -25,38 +25,38 @@ typedef struct _GemelSync GemelSync;
 /** The figures of one provider, as the status page of the reference has them. */
 typedef struct
 {
-  char     name[80];               /* "config", "state/NAME", "history" */
-  gboolean source;                 /* this node is where updates come from now */
-  guint64  entries;                /* records, keys, rows */
-  guint64  bytes;                  /* size of what is kept; for config: the journal that waits */
+  char     name[80]; /* "config", "state/NAME", "history" */
+  gboolean source;   /* this node is where updates come from now */
+  guint64  entries;  /* records, keys, rows */
+  guint64  bytes;    /* size of what is kept; for config: the journal that waits */
   /* source side */
-  guint64  pending_updates;        /* not yet pulled by the peer */
-  double   queued_per_s;           /* 1-minute average */
-  double   dispatched_per_s;       /* 1-minute average */
-  guint64  queued_total;
-  guint64  dispatched_total;
+  guint64 pending_updates;  /* not yet pulled by the peer */
+  double  queued_per_s;     /* 1-minute average */
+  double  dispatched_per_s; /* 1-minute average */
+  guint64 queued_total;
+  guint64 dispatched_total;
   /* puller side */
-  gint64   last_pull_unix_us;      /* 0: never */
-  gint64   last_pull_duration_us;
-  gint64   last_apply_duration_us;
-  gboolean full_sync_needed;
-  gboolean restart_required;
-  guint64  full_syncs;
+  gint64          last_pull_unix_us; /* 0: never */
+  gint64          last_pull_duration_us;
+  gint64          last_apply_duration_us;
+  gboolean        full_sync_needed;
+  gboolean        restart_required;
+  guint64         full_syncs;
   GemelSyncReason last_full_reason;
-  guint64  full_done_bytes;        /* progress of a running full sync */
-  guint64  full_total_bytes;       /* 0: none is running */
+  guint64         full_done_bytes;  /* progress of a running full sync */
+  guint64         full_total_bytes; /* 0: none is running */
 } GemelProviderStats;
 
 typedef struct
 {
   guint64 door_clients;
-  guint64 door_refused;            /* too many clients or bad frames */
+  guint64 door_refused; /* too many clients or bad frames */
   guint64 door_frames;
   guint64 peer_bytes_sent;
   guint64 peer_bytes_received;
   guint64 state_overflows;
-  guint64 state_old_term;          /* posts refused because their term is over */
-  guint64 state_limit;             /* posts refused by a size limit */
+  guint64 state_old_term; /* posts refused because their term is over */
+  guint64 state_limit;    /* posts refused by a size limit */
 } GemelSyncCounters;
 
 /** Called in the sync thread; must only queue. */
@@ -64,27 +64,27 @@ typedef struct
 {
   void (*event) (GemelEventCode code, const char *subject, const char *message, gint64 a, gpointer user_data);
   void (*stats) (const GemelProviderStats *stats, guint n_stats, const GemelSyncCounters *counters, gpointer user_data); /* at most twice a second, when something changed */
-  void (*standing) (gboolean eligible, gboolean synced, GemelConfigState config_state, gpointer user_data); /* GEMEL_INPUT_SYNC */
+  void (*standing) (gboolean eligible, gboolean synced, GemelConfigState config_state, gpointer user_data);              /* GEMEL_INPUT_SYNC */
   void (*quiesced) (guint64 switch_id, const GemelPairPosition *position, gpointer user_data);
   void (*caught_up) (guint64 switch_id, const GemelPairPosition *position, gpointer user_data);
   void (*moved) (const GemelPairPosition *position, gpointer user_data); /* a change landed while quiesced */
-  void (*soft_restart) (gboolean begin, gpointer user_data); /* full backup: modules stop, then start */
+  void (*soft_restart) (gboolean begin, gpointer user_data);             /* full backup: modules stop, then start */
 } GemelSyncPort;
 
 typedef struct
 {
-  guint8              node_uuid[16]; /* of this node: the origin of its history */
-  GemelKeys          *keys;          /* lent */
-  GemelConfigDb      *config;      /* lent */
-  GemelHistory       *history;     /* lent */
-  char               *stage_dir;   /* where full copies are received */
-  char               *keep_dir;    /* quarantine of replaced configurations */
-  gboolean            eligible;    /* has had the configuration of this pair before */
-  guint64             state_buffer_bytes_max; /* delta buffer */
-  guint64             state_bytes_max;        /* whole runtime state, all providers */
-  guint               door_clients_max;
-  guint               pair_ack_timeout_ms;    /* durability=pair: how long to wait for the peer */
-  guint               sync_timeout_ms;        /* one exchange */
+  guint8         node_uuid[16];          /* of this node: the origin of its history */
+  GemelKeys     *keys;                   /* lent */
+  GemelConfigDb *config;                 /* lent */
+  GemelHistory  *history;                /* lent */
+  char          *stage_dir;              /* where full copies are received */
+  char          *keep_dir;               /* quarantine of replaced configurations */
+  gboolean       eligible;               /* has had the configuration of this pair before */
+  guint64        state_buffer_bytes_max; /* delta buffer */
+  guint64        state_bytes_max;        /* whole runtime state, all providers */
+  guint          door_clients_max;
+  guint          pair_ack_timeout_ms; /* durability=pair: how long to wait for the peer */
+  guint          sync_timeout_ms;     /* one exchange */
 } GemelSyncOptions;
 
 GemelSync *gemel_sync_new (const GemelSyncOptions *options, /* copied */
@@ -100,9 +100,7 @@ void gemel_sync_set_view (GemelSync       *sync,
 void gemel_sync_set_peer (GemelSync    *sync,
                           const char   *dial_host_and_port, /* NULL: this side is dialled */
                           const guint8 *peer_pin,           /* NULL: not paired: drop everything */
-                          gboolean      session_up);        /* dial only while the control session stands */
-void gemel_sync_new_pair (GemelSync *sync,
-                          gboolean   has_config);
+                          gboolean      session_up);             /* dial only while the control session stands */
 void gemel_sync_adopt (GemelSync *sync,
                        GIOStream *io); /* (transfer full): an accepted GEMEL_CHANNEL_DATA connection */
 void gemel_sync_quiesce (GemelSync *sync,
@@ -158,16 +156,16 @@ gboolean gemel_sync_state_post_finish (GemelSync          *sync,
                                        GemelStatePosition *ret_position,
                                        GemelDurability    *ret_reached,
                                        GError            **error) G_GNUC_WARN_UNUSED_RESULT;
-void    gemel_sync_state_get_async (GemelSync          *sync,
-                                    const char         *provider,
-                                    const char         *key,
-                                    GCancellable       *cancellable,
-                                    GAsyncReadyCallback callback,
-                                    gpointer            user_data);
-GBytes *gemel_sync_state_get_finish (GemelSync          *sync,
-                                     GAsyncResult       *result,
-                                     GemelStatePosition *ret_version, /* (nullable) */
-                                     GError            **error) G_GNUC_WARN_UNUSED_RESULT;
+void     gemel_sync_state_get_async (GemelSync          *sync,
+                                     const char         *provider,
+                                     const char         *key,
+                                     GCancellable       *cancellable,
+                                     GAsyncReadyCallback callback,
+                                     gpointer            user_data);
+GBytes  *gemel_sync_state_get_finish (GemelSync          *sync,
+                                      GAsyncResult       *result,
+                                      GemelStatePosition *ret_version, /* (nullable) */
+                                      GError            **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Finish gives "a(saytt)": key, value, epoch, seq; paged in key order. */
 void      gemel_sync_state_list_async (GemelSync          *sync,
                                        const char         *provider,

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ * Copyright (C) 2026 The Gemel authors
+ *
+ * Two sync threads over TLS on loopback: configuration, state and history follow, are cut off,
+ * diverge and come together again.
+ */
+#include "sync-node.h"
+
+#include <glib/gstdio.h>
+#include <sqlite3.h>
+
+typedef struct
+{
+  SyncNode *master;
+  SyncNode *backup;
+} Pair;
+
+static void
+pair_setup (Pair         *pair,
+            gconstpointer data)
+{
+  pair->master = sync_node_new (1);
+  pair->backup = sync_node_new (2);
+  sync_node_set_authority (pair->master, TRUE, 3);
+  sync_node_set_active (pair->master, 3);
+  sync_node_start (pair->master);
+  sync_node_start (pair->backup);
+}
+
+static void
+pair_teardown (Pair         *pair,
+               gconstpointer data)
+{
+  sync_node_free (pair->backup);
+  sync_node_free (pair->master);
+}
+
+static void
+pair_up (Pair *pair)
+{
+  sync_node_connect (pair->master, pair->backup);
+  wait_until (sync_node_is_synced (pair->backup));
+}
+
+static void
+write_some (SyncNode   *node,
+            const char *prefix,
+            guint       n)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      g_autofree char   *key = g_strdup_printf ("%s%u", prefix, i);
+      g_autoptr (GError) error = NULL;
+
+      g_assert_true (sync_node_write (node, key, key, GEMEL_DURABILITY_LOCAL, NULL, &error));
+      g_assert_no_error (error);
+    }
+}
+
+static void
+assert_config (SyncNode   *node,
+               const char *key,
+               const char *value)
+{
+  g_autofree char *found = sync_node_read (node, key);
+
+  g_assert_cmpstr (found, ==, value);
+}
+
+static void
+assert_state (SyncNode   *node,
+              const char *key,
+              const char *value)
+{
+  g_autofree char *found = sync_node_get_state (node, key);
+
+  g_assert_cmpstr (found, ==, value);
+}
+
+static guint
+count_kept (SyncNode *node)
+{
+  g_autoptr (GDir) dir = g_dir_open (node->options.keep_dir, 0, NULL);
+  const char      *name;
+  guint            n = 0;
+
+  while ((name = g_dir_read_name (dir)) != NULL)
+    n += g_str_has_suffix (name, ".db");
+  return n;
+}
+
+/* --- configuration --------------------------------------------------------------------------- */
+
+static void
+test_config_full_then_tail (Pair         *pair,
+                            gconstpointer data)
+{
+  GemelDurability    reached = GEMEL_DURABILITY_LOCAL;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("A new backup gets a full backup once, then entries as they commit, confirmed as pair");
+  write_some (pair->master, "a", 20);
+  g_assert_false (pair->backup->eligible);
+  pair_up (pair);
+  assert_config (pair->backup, "a19", "a19");
+  g_assert_true (pair->backup->eligible);
+  g_assert_cmpuint (pair->backup->restarts_begun, ==, 1);
+  g_assert_cmpuint (pair->backup->restarts_ended, ==, 1);
+  g_assert_cmpuint (count_kept (pair->backup), ==, 0);
+  wait_until (pair->master->config_state == GEMEL_CONFIG_STATE_GOOD);
+  g_assert_true (sync_node_write (pair->master, "b", "1", GEMEL_DURABILITY_PAIR, &reached, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (reached, ==, GEMEL_DURABILITY_PAIR);
+  assert_config (pair->backup, "b", "1");
+  g_assert_cmpuint (sync_node_count (pair->backup, GEMEL_EVENT_FULL_SYNC_DONE), ==, 1);
+}
+
+static void
+test_config_tail_after_restart (Pair         *pair,
+                                gconstpointer data)
+{
+  g_test_summary ("A puller and a source that restart go on with a tail, without a full backup");
+  pair_up (pair);
+  sync_node_stop (pair->backup);
+  write_some (pair->master, "b", 50);
+  sync_node_start (pair->backup);
+  pair_up (pair);
+  assert_config (pair->backup, "b49", "b49");
+  sync_node_disconnect (pair->backup);
+  sync_node_stop (pair->master);
+  sync_node_start (pair->master);
+  write_some (pair->master, "c", 5);
+  pair_up (pair);
+  assert_config (pair->backup, "c4", "c4");
+  g_assert_cmpuint (sync_node_count (pair->backup, GEMEL_EVENT_FULL_SYNC_DONE), ==, 1);
+}
+
+static void
+test_config_diverged_is_kept (Pair         *pair,
+                              gconstpointer data)
+{
+  g_test_summary ("A backup that wrote what the master lacks keeps its file, with an event, and follows");
+  write_some (pair->master, "a", 3);
+  pair_up (pair);
+  sync_node_disconnect (pair->backup);
+  sync_node_set_authority (pair->backup, TRUE, 4);
+  write_some (pair->backup, "lost", 2);
+  write_some (pair->master, "b", 2);
+  sync_node_set_authority (pair->backup, FALSE, 4);
+  pair_up (pair);
+  wait_until (sync_node_get_seq (pair->backup) == sync_node_get_seq (pair->master));
+  assert_config (pair->backup, "lost0", NULL);
+  assert_config (pair->backup, "b1", "b1");
+  g_assert_cmpuint (count_kept (pair->backup), ==, 1);
+  g_assert_cmpuint (sync_node_count (pair->backup, GEMEL_EVENT_CONFIG_KEPT), ==, 1);
+}
+
+static void
+test_config_forced_full (Pair         *pair,
+                         gconstpointer data)
+{
+  g_test_summary ("A person can force a full backup from either side");
+  write_some (pair->master, "a", 3);
+  pair_up (pair);
+  gemel_sync_force_full (pair->master->sync, "config");
+  wait_until (sync_node_count (pair->backup, GEMEL_EVENT_FULL_SYNC_DONE) == 2);
+  wait_until (sync_node_is_synced (pair->backup));
+  gemel_sync_force_full (pair->backup->sync, NULL);
+  wait_until (sync_node_count (pair->backup, GEMEL_EVENT_FULL_SYNC_DONE) == 3);
+  wait_until (sync_node_is_synced (pair->backup));
+  write_some (pair->master, "b", 1);
+  wait_until (sync_node_get_seq (pair->backup) == 4);
+}
+
+/* Puts a row into the backup's records that makes the next entry fail. */
+static void
+spoil (SyncNode *node)
+{
+  g_autofree char *path = g_build_filename (node->dir, "config.db", NULL);
+  sqlite3         *db = NULL;
+  char            *message = NULL;
+
+  g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
+  sqlite3_busy_timeout (db, 5000);
+  g_assert_cmpint (sqlite3_exec (db, "CREATE TRIGGER spoil BEFORE INSERT ON record BEGIN SELECT RAISE (ABORT, 'spoiled'); END", NULL, NULL, &message), ==, SQLITE_OK);
+  sqlite3_close (db);
+}
+
+static void
+test_config_apply_failure_gives_full (Pair         *pair,
+                                      gconstpointer data)
+{
+  g_test_summary ("An entry that cannot be applied leads to a full backup with the reason");
+  write_some (pair->master, "a", 3);
+  pair_up (pair);
+  spoil (pair->backup);
+  write_some (pair->master, "b", 1);
+  wait_until (sync_node_count (pair->backup, GEMEL_EVENT_FULL_SYNC_DONE) == 2);
+  wait_until (sync_node_is_synced (pair->backup));
+  assert_config (pair->backup, "b0", "b0");
+}
+
+static void
+test_config_refused_elsewhere (Pair         *pair,
+                               gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("Without the authority a write is refused, and the error names the node that has it");
+  g_assert_false (sync_node_write (pair->backup, "a", "1", GEMEL_DURABILITY_LOCAL, NULL, &error));
+  g_assert_error (error, GEMEL_ERROR, GEMEL_ERROR_NOT_AUTHORITY);
+  g_assert_nonnull (strstr (error->message, "master"));
+}
+
+static void
+test_config_large_full (Pair         *pair,
+                        gconstpointer data)
+{
+  g_autofree char *big = g_strnfill (200 * 1024, 'x');
+
+  g_test_summary ("A copy of many chunks arrives whole while the master keeps writing");
+  for (guint i = 0; i < 100; i++)
+    {
+      g_autofree char *key = g_strdup_printf ("big%u", i);
+
+      g_assert_true (sync_node_write (pair->master, key, big, GEMEL_DURABILITY_LOCAL, NULL, NULL));
+    }
+  sync_node_connect (pair->master, pair->backup);
+  write_some (pair->master, "during", 200);
+  wait_until (sync_node_is_synced (pair->backup) && sync_node_get_seq (pair->backup) == 300);
+  assert_config (pair->backup, "big99", big);
+  assert_config (pair->backup, "during199", "during199");
+}
+
+/* --- state ----------------------------------------------------------------------------------- */
+
+static void
+test_state_deltas (Pair         *pair,
+                   gconstpointer data)
+{
+  GemelDurability    reached = GEMEL_DURABILITY_PAIR;
+  g_autoptr (GError) error = NULL;
+
+  g_test_summary ("Posted alone an update is local; on a level standby it is pair and there");
+  g_assert_true (sync_node_post (pair->master, 0, "k", "1", GEMEL_DURABILITY_PAIR, &reached, &error));
+  g_assert_cmpint (reached, ==, GEMEL_DURABILITY_LOCAL);
+  pair_up (pair);
+  assert_state (pair->backup, "k", "1");
+  g_assert_true (sync_node_post (pair->master, 3, "k", "2", GEMEL_DURABILITY_PAIR, &reached, &error));
+  g_assert_cmpint (reached, ==, GEMEL_DURABILITY_PAIR);
+  assert_state (pair->backup, "k", "2");
+  g_assert_true (sync_node_post (pair->master, 0, "k", NULL, GEMEL_DURABILITY_PAIR, &reached, &error));
+  assert_state (pair->backup, "k", NULL);
+}
+
+static void
+test_state_refusals (Pair         *pair,
+                     gconstpointer data)
+{
+  g_autoptr (GError) old_term = NULL;
+  g_autoptr (GError) not_active = NULL;
+
+  g_test_summary ("An old term and a node that is not active are refused");
+  g_assert_false (sync_node_post (pair->master, 1, "k", "1", GEMEL_DURABILITY_LOCAL, NULL, &old_term));
+  g_assert_error (old_term, GEMEL_ERROR, GEMEL_ERROR_OLD_TERM);
+  g_assert_false (sync_node_post (pair->backup, 0, "k", "1", GEMEL_DURABILITY_LOCAL, NULL, &not_active));
+  g_assert_error (not_active, GEMEL_ERROR, GEMEL_ERROR_NOT_ACTIVE);
+  wait_until (pair->master->counters.state_old_term == 1);
+}
+
+static void
+test_state_takeover (Pair         *pair,
+                     gconstpointer data)
+{
+  g_test_summary ("A takeover starts with the values, and the old active node follows in the new epoch");
+  pair_up (pair);
+  g_assert_true (sync_node_post (pair->master, 0, "k", "before", GEMEL_DURABILITY_PAIR, NULL, NULL));
+  sync_node_set_active (pair->master, 0);
+  sync_node_set_active (pair->backup, 4);
+  assert_state (pair->backup, "k", "before");
+  g_assert_true (sync_node_post (pair->backup, 4, "k", "after", GEMEL_DURABILITY_LOCAL, NULL, NULL));
+  wait_until (sync_node_is_synced (pair->master));
+  assert_state (pair->master, "k", "after");
+}
+
+static void
+test_state_overflow (Pair         *pair,
+                     gconstpointer data)
+{
+  g_autofree char *big = g_strnfill (100 * 1024, 'x');
+
+  g_test_summary ("A standby that was away for longer than the buffer reaches gets a full state");
+  pair_up (pair);
+  sync_node_disconnect (pair->backup);
+  for (guint i = 0; i < 200; i++)
+    {
+      g_autofree char *key = g_strdup_printf ("k%u", i);
+
+      g_assert_true (sync_node_post (pair->master, 0, key, big, GEMEL_DURABILITY_LOCAL, NULL, NULL));
+    }
+  pair_up (pair);
+  assert_state (pair->backup, "k0", big);
+  assert_state (pair->backup, "k199", big);
+}
+
+static void
+test_state_silent_peer_is_local (Pair         *pair,
+                                 gconstpointer data)
+{
+  GemelDurability reached = GEMEL_DURABILITY_PAIR;
+
+  g_test_summary ("When the peer goes, those who wait for it are told local");
+  pair_up (pair);
+  g_assert_true (sync_node_post (pair->master, 0, "k", "1", GEMEL_DURABILITY_PAIR, &reached, NULL));
+  g_assert_cmpint (reached, ==, GEMEL_DURABILITY_PAIR);
+  sync_node_stop (pair->backup);
+  g_assert_true (sync_node_post (pair->master, 0, "k", "2", GEMEL_DURABILITY_PAIR, &reached, NULL));
+  g_assert_cmpint (reached, ==, GEMEL_DURABILITY_LOCAL);
+}
+
+/* --- history --------------------------------------------------------------------------------- */
+
+static void
+test_history_union (Pair         *pair,
+                    gconstpointer data)
+{
+  g_test_summary ("After interruptions both sinks hold the union, without gap or duplicate");
+  for (guint round = 0; round < 5; round++)
+    {
+      sync_node_connect (pair->master, pair->backup);
+      sync_node_write_history (pair->master, 700);
+      sync_node_write_history (pair->backup, 300);
+      if (round % 2 == 0)
+        sync_node_disconnect (pair->backup);
+      sync_node_write_history (pair->backup, 300);
+    }
+  sync_node_connect (pair->master, pair->backup);
+  wait_until (sync_node_count_history (pair->backup, pair->master->uuid) == 3500);
+  wait_until (sync_node_count_history (pair->master, pair->backup->uuid) == 3000);
+}
+
+/* --- switchover ------------------------------------------------------------------------------ */
+
+static void
+test_quiesce_and_catch_up (Pair         *pair,
+                           gconstpointer data)
+{
+  g_autoptr (GError) refused = NULL;
+
+  g_test_summary ("Quiesced, both nodes are at the same position and writes are refused");
+  pair_up (pair);
+  g_assert_true (sync_node_post (pair->master, 0, "k", "1", GEMEL_DURABILITY_LOCAL, NULL, NULL));
+  write_some (pair->master, "a", 2);
+  gemel_sync_quiesce (pair->master->sync, 77);
+  wait_until (pair->master->quiesced_id == 77);
+  gemel_sync_catch_up (pair->backup->sync, 77, &pair->master->quiesced_at);
+  wait_until (pair->backup->caught_up_id == 77);
+  g_assert_true (gemel_pair_position_equal (&pair->master->quiesced_at, &pair->backup->caught_up_at));
+  g_assert_false (sync_node_post (pair->master, 0, "k", "2", GEMEL_DURABILITY_LOCAL, NULL, &refused));
+  g_assert_error (refused, GEMEL_ERROR, GEMEL_ERROR_SWITCHING);
+  gemel_sync_unquiesce (pair->master->sync);
+  g_assert_true (sync_node_post (pair->master, 0, "k", "2", GEMEL_DURABILITY_LOCAL, NULL, NULL));
+}
+
+static void
+test_stats (Pair         *pair,
+            gconstpointer data)
+{
+  g_test_summary ("Figures count what was queued, and what the peer has not pulled");
+  pair_up (pair);
+  g_assert_true (sync_node_post (pair->master, 0, "k", "1", GEMEL_DURABILITY_PAIR, NULL, NULL));
+  wait_until (pair->master->stats->len == 3 && g_array_index (pair->master->stats, GemelProviderStats, 1).dispatched_total == 1);
+  g_assert_cmpstr (g_array_index (pair->master->stats, GemelProviderStats, 1).name, ==, "state/test");
+  g_assert_cmpuint (g_array_index (pair->master->stats, GemelProviderStats, 1).pending_updates, ==, 0);
+}
+
+#define add(path, func) g_test_add (path, Pair, NULL, pair_setup, func, pair_teardown)
+
+int
+main (int    argc,
+      char **argv)
+{
+  g_setenv ("G_TLS_GNUTLS_PRIORITY", "NORMAL:-VERS-ALL:+VERS-TLS1.3", TRUE);
+  g_test_init (&argc, &argv, NULL);
+  add ("/sync/config/full-backup-then-tail", test_config_full_then_tail);
+  add ("/sync/config/tail-after-restarts", test_config_tail_after_restart);
+  add ("/sync/config/diverged-file-is-kept", test_config_diverged_is_kept);
+  add ("/sync/config/full-backup-by-force", test_config_forced_full);
+  add ("/sync/config/apply-failure-gives-full-backup", test_config_apply_failure_gives_full);
+  add ("/sync/config/refused-without-authority", test_config_refused_elsewhere);
+  add ("/sync/config/large-copy-while-writing", test_config_large_full);
+  add ("/sync/state/deltas-and-durability", test_state_deltas);
+  add ("/sync/state/old-term-and-standby-refused", test_state_refusals);
+  add ("/sync/state/takeover-keeps-values", test_state_takeover);
+  add ("/sync/state/overflow-gives-full-state", test_state_overflow);
+  add ("/sync/state/local-when-the-peer-goes", test_state_silent_peer_is_local);
+  add ("/sync/history/union-after-interruptions", test_history_union);
+  add ("/sync/switch/quiesced-and-caught-up-are-equal", test_quiesce_and_catch_up);
+  add ("/sync/stats/queued-and-dispatched", test_stats);
+  return g_test_run ();
+}
