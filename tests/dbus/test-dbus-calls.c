@@ -5,6 +5,7 @@
  */
 #include "bus-fixture.h"
 
+#include <gio/gunixfdlist.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -252,6 +253,129 @@ test_calls_job_lives_and_is_cancelled (BusFixture   *fx,
   g_assert_error (error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD);
 }
 
+typedef struct
+{
+  GString *text;
+} Signals;
+
+static void
+on_signal (GDBusConnection *connection,
+           const char      *sender,
+           const char      *path,
+           const char      *interface,
+           const char      *signal,
+           GVariant        *parameters,
+           gpointer         user_data)
+{
+  g_autofree char *text = g_variant_print (parameters, FALSE);
+
+  g_string_append_printf (((Signals *) user_data)->text, "%s%s ", signal, text);
+}
+
+static void
+test_calls_signals (BusFixture   *fx,
+                    gconstpointer data)
+{
+  static const char *const providers[] = { "alarms", "sysmon", NULL };
+  g_autoptr (GString)      text = g_string_new (NULL);
+  Signals                  signals = { text };
+  GemelEvent               event = { .id = 5, .unix_us = 6, .code = GEMEL_EVENT_PEER_LOST, .severity = GEMEL_SEVERITY_WARNING, .term = 7, .node = (char *) "gw-a", .message = (char *) "silence" };
+  const GemelSurface      *surface = gemel_dbus_get_surface ();
+  guint                    id = g_dbus_connection_signal_subscribe (fx->client, NULL, NULL, NULL, NODE, NULL,
+                                                                    G_DBUS_SIGNAL_FLAGS_NONE, on_signal, &signals, NULL);
+
+  g_test_summary ("events and changes of the configuration are told to everybody");
+  bus_fixture_settle (fx);
+  surface->event_added (&event, fx->dbus);
+  surface->config_changed (42, providers, fx->dbus);
+  bus_fixture_settle (fx);
+  g_assert_cmpstr (text->str, ==,
+                   "Added(5, 6, 'warning', 'peer-lost', 7, 'none', 'gw-a', '', 'silence', 0, 0) "
+                   "Changed(42, ['alarms', 'sysmon']) ");
+  g_dbus_connection_signal_unsubscribe (fx->client, id);
+}
+
+static void
+on_opened (GObject      *source,
+           GAsyncResult *result,
+           gpointer      user_data)
+{
+  *(GAsyncResult **) user_data = g_object_ref (result);
+}
+
+static void
+test_calls_open_stream (BusFixture   *fx,
+                        gconstpointer data)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GUnixFDList)  list = NULL;
+  g_autoptr (GVariant)     reply = NULL;
+  g_autoptr (GError)       error = NULL;
+  char                     bytes[8] = "";
+  int                      fd;
+
+  g_test_summary ("the door that sync opened arrives as a socket that can be read");
+  g_dbus_connection_call_with_unix_fd_list (
+    fx->client, g_dbus_connection_get_unique_name (fx->server), NODE, "org.gemel.Gemel1.Node",
+    "OpenStream", parse ("('state', 'sysmon', @a{sv} {})"), NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL,
+    NULL, on_opened, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  reply = g_dbus_connection_call_with_unix_fd_list_finish (fx->client, &list, result, &error);
+  g_assert_no_error (error);
+  fd = g_unix_fd_list_get (list, 0, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (read (fd, bytes, sizeof bytes - 1), ==, 5);
+  g_assert_cmpstr (bytes, ==, "hello");
+  close (fd);
+}
+
+static void
+on_name (gboolean owned,
+         gpointer user_data)
+{
+  *(int *) user_data = owned;
+}
+
+static void
+test_calls_name_comes_last (BusFixture   *fx,
+                            gconstpointer data)
+{
+  int owned = -1;
+
+  g_test_summary ("the objects are there before the name, and taking it is reported");
+  g_assert_cmpint (owned, ==, -1);
+  gemel_dbus_own_name (fx->dbus, on_name, &owned);
+  while (owned < 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpint (owned, ==, 1);
+}
+
+static void
+test_calls_stop_while_waiting (BusFixture   *fx,
+                               gconstpointer data)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GVariant)     reply = NULL;
+  g_autoptr (GError)       error = NULL;
+
+  g_test_summary ("a call that waits when the node stops is answered and outlives the objects");
+  fx->node->hold = TRUE;
+  g_dbus_connection_call (fx->client, g_dbus_connection_get_unique_name (fx->server), NODE,
+                          "org.gemel.Gemel1.Config", "Set", parse ("('p', 'k', @ay [1], @a{sv} {})"),
+                          NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_opened, &result);
+  while (fx->node->held == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  fx->node->dbus = NULL;
+  g_clear_pointer (&fx->dbus, gemel_dbus_free);
+  g_task_return_boolean (fx->node->held, TRUE);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  reply = g_dbus_connection_call_finish (fx->client, result, &error);
+  g_assert_null (reply);
+  g_assert_error (error, GEMEL_ERROR, GEMEL_ERROR_CANCELLED);
+}
+
 #define ADD(path, function) \
   g_test_add (path, BusFixture, NULL, bus_fixture_set_up, function, bus_fixture_tear_down)
 
@@ -265,5 +389,9 @@ main (int    argc,
   ADD ("/dbus/calls/carry-named-errors", test_calls_carry_named_errors);
   ADD ("/dbus/calls/limit-sizes", test_calls_limit_sizes);
   ADD ("/dbus/calls/job-lives-and-is-cancelled", test_calls_job_lives_and_is_cancelled);
+  ADD ("/dbus/calls/signals", test_calls_signals);
+  ADD ("/dbus/calls/open-stream", test_calls_open_stream);
+  ADD ("/dbus/calls/name-comes-last", test_calls_name_comes_last);
+  ADD ("/dbus/calls/stop-while-waiting", test_calls_stop_while_waiting);
   return g_test_run ();
 }
