@@ -134,6 +134,7 @@ fit_family (GInetSocketAddress      *address,
   guint8                         mapped[16] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
   g_autoptr (GInetAddress)       fit = NULL;
   g_autoptr (GInetSocketAddress) whole = NULL;
+  guint32                        scope_id = 0;
 
   if (g_inet_address_get_family (ip) == G_SOCKET_FAMILY_IPV4 && family == AF_INET6)
     {
@@ -148,8 +149,9 @@ fit_family (GInetSocketAddress      *address,
     }
   else
     fit = g_object_ref (ip);
-  whole = g_object_new (G_TYPE_INET_SOCKET_ADDRESS, "address", fit, "port", (guint) port,
-                        "scope-id", g_inet_socket_address_get_scope_id (address), NULL);
+  if (g_inet_address_get_family (ip) == G_SOCKET_FAMILY_IPV6)
+    scope_id = g_inet_socket_address_get_scope_id (address);
+  whole = g_object_new (G_TYPE_INET_SOCKET_ADDRESS, "address", fit, "port", (guint) port, "scope-id", scope_id, NULL);
   return to_sockaddr (whole, ret_sockaddr, ret_size);
 }
 
