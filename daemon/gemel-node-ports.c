@@ -7,7 +7,6 @@
  */
 #include "gemel-event-text.h"
 #include "gemel-node-private.h"
-#include "link/gemel-guard-wire.h"
 #include "system/gemel-clock.h"
 #include "system/gemel-notify.h"
 
@@ -798,13 +797,6 @@ on_settled (GemelLevel level,
 
   if (node->exiting)
     {
-      if (node->guard_fd >= 0)
-        {
-          g_autoptr (GError) local_error = NULL;
-
-          if (!gemel_guard_send_stop (node->guard_fd, &local_error))
-            gemel_log_error ("guard", "telling the guard about the end", local_error);
-        }
       node->stopped (node->stopped_data);
       return;
     }
