@@ -53,7 +53,7 @@ gemel_node_post (GemelNode     *node,
                  GDestroyNotify data_free)
 {
   g_autoptr (GSource) source = g_idle_source_new ();
-  Call *call = g_new0 (Call, 1);
+  Call               *call = g_new0 (Call, 1);
 
   call->node = node;
   call->func = func;
@@ -78,10 +78,10 @@ on_event_stored (GObject      *source,
                  gpointer      user_data)
 {
   g_autofree PendingEvent *pending = user_data;
-  g_autoptr (GemelEvent) event = pending->event;
-  g_autoptr (GError) local_error = NULL;
-  GemelNode *node = pending->node;
-  guint64 id = gemel_node_db_add_event_finish (node->node_db, result, &local_error);
+  g_autoptr (GemelEvent)   event = pending->event;
+  g_autoptr (GError)       local_error = NULL;
+  GemelNode               *node = pending->node;
+  guint64                  id = gemel_node_db_add_event_finish (node->node_db, result, &local_error);
 
   if (id == 0)
     {
@@ -121,8 +121,8 @@ gemel_node_add_event (GemelNode     *node,
                       gint64         b)
 {
   const GemelEventInfo *info = gemel_event_info (code);
-  PendingEvent *pending = g_new0 (PendingEvent, 1);
-  GemelEvent *event = g_new0 (GemelEvent, 1);
+  PendingEvent         *pending = g_new0 (PendingEvent, 1);
+  GemelEvent           *event = g_new0 (GemelEvent, 1);
 
   event->unix_us = gemel_clock_unix_us ();
   event->boot_us = gemel_clock_boot_us ();
@@ -265,7 +265,8 @@ on_link_event (GemelEventCode code,
                gpointer       user_data)
 {
   g_autofree char *sentence = text == NULL ? gemel_event_text (code, cause, term, a, b) : NULL;
-  Report *report = report_new (code, NULL, text != NULL ? text : sentence);
+  g_autofree char *told = text != NULL ? gemel_event_text_about (code, NULL, text) : NULL;
+  Report          *report = report_new (code, text, told != NULL ? told : sentence);
 
   report->cause = cause;
   report->term = term;
@@ -357,6 +358,7 @@ take_peer_status (GemelNode *node,
     return; /* the last one stays, with its age */
   g_clear_pointer (&node->peer, gemel_peer_status_free);
   node->peer = gemel_peer_status_copy (data);
+  gemel_sync_set_peer_name (node->sync, node->peer->name);
   node->peer_status_unix_us = gemel_clock_unix_us ();
   gemel_node_mark (node, FALSE);
 }
@@ -428,7 +430,7 @@ take_exit (GemelNode *node,
 }
 
 static void
-on_exit (gpointer user_data)
+on_core_exit (gpointer user_data)
 {
   gemel_node_post (user_data, take_exit, NULL, NULL);
 }
@@ -449,7 +451,7 @@ const GemelLinkPort gemel_node_link_port = {
   .reply = on_reply,
   .peer_status = on_peer_status,
   .session = on_session,
-  .exit = on_exit,
+  .exit = on_core_exit,
   .feed_watchdog = on_feed_watchdog,
 };
 
@@ -462,7 +464,8 @@ on_sync_event (GemelEventCode code,
                gint64         a,
                gpointer       user_data)
 {
-  Report *report = report_new (code, subject, message);
+  g_autofree char *told = gemel_event_text_about (code, subject, message);
+  Report          *report = report_new (code, subject, told);
 
   report->a = a;
   gemel_node_post (user_data, take_report, report, report_free);
@@ -523,7 +526,7 @@ on_identity_saved (GObject      *source,
                    GAsyncResult *result,
                    gpointer      user_data)
 {
-  GemelNode *node = user_data;
+  GemelNode         *node = user_data;
   g_autoptr (GError) local_error = NULL;
 
   if (!gemel_node_db_save_identity_finish (node->node_db, result, &local_error))
@@ -553,7 +556,7 @@ on_standing (gboolean         eligible,
 {
   GemelNode *node = user_data;
   GemelInput input = { .type = GEMEL_INPUT_SYNC, .u.sync = { eligible, synced } };
-  Standing *standing = g_new0 (Standing, 1);
+  Standing  *standing = g_new0 (Standing, 1);
 
   gemel_link_push (node->link, &input);
   standing->eligible = eligible;
@@ -602,7 +605,7 @@ static void
 take_soft_restart (GemelNode *node,
                    gpointer   data)
 {
-  gboolean begin = GPOINTER_TO_INT (data);
+  gboolean  begin = GPOINTER_TO_INT (data);
   GemelView view;
 
   if (node->exiting)
@@ -676,7 +679,7 @@ gemel_node_on_config_changed (GPtrArray             *entries,
   GemelNode *node = user_data;
 
   if (node->sync != NULL)
-    gemel_sync_config_changed (node->sync, entries, info);
+    gemel_sync_config_changed (node->sync, entries);
   if (touches_settings (entries))
     gemel_node_post (node, take_config_change, NULL, NULL);
   gemel_node_mark (node, FALSE);

@@ -9,37 +9,14 @@
 
 #include <string.h>
 
-static gboolean
-apply_stored (GemelNode  *node,
-              GHashTable *stored)
-{
-  GHashTableIter iter;
-  gpointer name, value;
-  gboolean all = TRUE;
-
-  g_hash_table_iter_init (&iter, stored);
-  while (g_hash_table_iter_next (&iter, &name, &value))
-    {
-      g_autoptr (GError) local_error = NULL;
-
-      /* A value of an older version, or one that no longer fits the files: the node still starts. */
-      if (gemel_settings_set (node->settings, name, value, &local_error))
-        continue;
-      gemel_log_error ("settings", "a stored setting is ignored", local_error);
-      all = FALSE;
-    }
-  return all;
-}
-
 /**
  * gemel_node_load_settings:
  * @node: the node, node_db open
- * @error: GEMEL_ERROR_STORE
+ * @error: GEMEL_ERROR_STORE, or GEMEL_ERROR_SETTING when files and stored changes contradict
  *
- * Puts the stored node-local changes over what the files say. Changes may depend on each other, so
- * they are tried twice.
+ * Puts the stored node-local changes over what the files say.
  *
- * Returns: whether the store could be read.
+ * Returns: whether the settings are complete.
  * Thread: main, at start
  */
 gboolean
@@ -50,9 +27,30 @@ gemel_node_load_settings (GemelNode *node,
 
   if (stored == NULL)
     return FALSE;
-  if (!apply_stored (node, stored))
-    (void) apply_stored (node, stored);
-  return TRUE;
+  if (gemel_settings_load_runtime (node->settings, stored, error))
+    return TRUE;
+  /* Without them the node might start in another role than its pair knows. */
+  g_prefix_error (error, "the changes made at run time do not fit the settings files any more; mend the files: ");
+  return FALSE;
+}
+
+static void
+apply_log (GemelNode *node)
+{
+  g_auto (GStrv)     merge = gemel_settings_dup_list (node->settings, "log.merge");
+  g_autoptr (GError) local_error = NULL;
+  GemelLogLevel      level;
+
+  if (gemel_log_level_from_string (gemel_settings_get_string (node->settings, "log.level"), &level) &&
+      !gemel_log_set_level ("*", level, &local_error))
+    gemel_log_error ("settings", "log.level", local_error);
+  for (guint i = 0; merge != NULL && merge[i] != NULL; i++)
+    {
+      g_autoptr (GError) merge_error = NULL;
+
+      if (!gemel_log_set_merge (merge[i], TRUE, &merge_error))
+        gemel_log_error ("settings", "log.merge", merge_error);
+    }
 }
 
 /**
@@ -66,8 +64,6 @@ void
 gemel_node_apply_settings (GemelNode *node)
 {
   GemelInput input = { .type = GEMEL_INPUT_SETTINGS };
-  g_auto (GStrv) merge = gemel_settings_dup_list (node->settings, "log.merge");
-  GemelLogLevel level;
 
   gemel_settings_fill_core (node->settings, node->identity.slot, &input.u.settings);
   gemel_link_push (node->link, &input);
@@ -75,10 +71,7 @@ gemel_node_apply_settings (GemelNode *node)
                               (guint64) gemel_settings_get_int (node->settings, "config.journal-bytes-max"),
                               (guint64) gemel_settings_get_int (node->settings, "config.journal-entries-max"));
   gemel_node_db_set_events_max (node->node_db, (guint) gemel_settings_get_int (node->settings, "events.max"));
-  if (gemel_log_level_from_string (gemel_settings_get_string (node->settings, "log.level"), &level))
-    (void) gemel_log_set_level ("*", level, NULL);
-  for (guint i = 0; merge != NULL && merge[i] != NULL; i++)
-    (void) gemel_log_set_merge (merge[i], TRUE, NULL);
+  apply_log (node);
   gemel_node_mark (node, TRUE);
 }
 
@@ -120,7 +113,7 @@ on_setting_saved (GObject      *source,
                   gpointer      user_data)
 {
   g_autoptr (Change) change = user_data;
-  GemelNode *node = change->node;
+  GemelNode         *node = change->node;
   g_autoptr (GError) local_error = NULL;
 
   if (!gemel_node_db_save_setting_finish (node->node_db, result, &local_error))
@@ -152,7 +145,7 @@ on_shared_written (GObject      *source,
 static void
 write_shared (Change *change)
 {
-  GPtrArray *ops = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_config_op_free);
+  GPtrArray         *ops = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_config_op_free);
   g_autoptr (GBytes) value = change->value != NULL ? g_bytes_new (change->value, strlen (change->value)) : NULL;
 
   g_ptr_array_add (ops, gemel_config_op_new (GEMEL_SETTINGS_PROVIDER, change->name, value));
@@ -175,8 +168,8 @@ gemel_node_set_setting (GemelNode  *node,
                         GTask      *task)
 {
   const GemelSettingInfo *info = gemel_settings_find (name);
-  g_autoptr (Change) change = g_new0 (Change, 1);
-  g_autoptr (GError) local_error = NULL;
+  g_autoptr (Change)      change = g_new0 (Change, 1);
+  g_autoptr (GError)      local_error = NULL;
 
   change->node = node;
   change->task = task;
@@ -199,7 +192,8 @@ gemel_node_set_setting (GemelNode  *node,
   if (info->scope == GEMEL_SCOPE_SHARED)
     {
       /* It was only tried: it counts when it comes back through the configuration. */
-      (void) gemel_settings_set (node->settings, name, change->before, NULL);
+      if (!gemel_settings_set (node->settings, name, change->before, &local_error))
+        gemel_log_error ("settings", name, local_error);
       write_shared (g_steal_pointer (&change));
       return;
     }
@@ -211,13 +205,13 @@ static void
 take_records (GemelNode *node,
               GPtrArray *records)
 {
-  guint n_settings;
+  guint                   n_settings;
   const GemelSettingInfo *table = gemel_settings_get_table (&n_settings);
 
   for (guint i = 0; i < n_settings; i++)
     {
-      g_autofree char *name = g_strconcat (table[i].group, ".", table[i].key, NULL);
-      g_autofree char *value = NULL;
+      g_autofree char   *name = g_strconcat (table[i].group, ".", table[i].key, NULL);
+      g_autofree char   *value = NULL;
       g_autoptr (GError) local_error = NULL;
 
       if (table[i].scope != GEMEL_SCOPE_SHARED)
@@ -225,8 +219,8 @@ take_records (GemelNode *node,
       for (guint j = 0; j < records->len; j++)
         {
           const GemelConfigRecord *record = g_ptr_array_index (records, j);
-          gsize size;
-          const char *data = g_bytes_get_data (record->value, &size);
+          gsize                    size;
+          const char              *data = g_bytes_get_data (record->value, &size);
 
           if (g_str_equal (record->key, name))
             value = g_strndup (data != NULL ? data : "", size);
@@ -244,8 +238,8 @@ on_records_listed (GObject      *source,
                    GAsyncResult *result,
                    gpointer      user_data)
 {
-  GemelNode *node = user_data;
-  g_autoptr (GError) local_error = NULL;
+  GemelNode            *node = user_data;
+  g_autoptr (GError)    local_error = NULL;
   g_autoptr (GPtrArray) records = gemel_config_db_list_finish (node->config, result, &local_error);
 
   if (records == NULL)
@@ -272,7 +266,7 @@ on_role_saved (GObject      *source,
                GAsyncResult *result,
                gpointer      user_data)
 {
-  GemelNode *node = user_data;
+  GemelNode         *node = user_data;
   g_autoptr (GError) local_error = NULL;
 
   if (!gemel_node_db_save_setting_finish (node->node_db, result, &local_error))

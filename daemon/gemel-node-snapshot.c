@@ -54,7 +54,8 @@ make (GemelNode *node)
   if (s->paired)
     uuid_to_text (node->identity.pair_uuid, s->pair_uuid);
   s->fingerprint = gemel_pin_to_string (node->keys.pin);
-  (void) gemel_history_level_from_string (gemel_settings_get_string (node->settings, "history.level"), &s->history_level);
+  if (!gemel_history_level_from_string (gemel_settings_get_string (node->settings, "history.level"), &s->history_level))
+    s->history_level = GEMEL_HISTORY_FULL;
   copy_parts (node, s);
   s->started_unix_us = node->started_unix_us;
   s->level_since_unix_us = s->unix_us - (s->boot_us - s->view.level_since_us);
@@ -167,7 +168,7 @@ ensure_series (GemelNode  *node,
                const char *series)
 {
   g_autofree char *key = g_strconcat (provider, "\n", series, NULL);
-  GemelSeries *found = g_hash_table_lookup (node->series, key);
+  GemelSeries     *found = g_hash_table_lookup (node->series, key);
 
   if (found == NULL)
     {
@@ -180,7 +181,7 @@ ensure_series (GemelNode  *node,
 static void
 sample (GemelNode *node)
 {
-  gint64 now_unix_us = gemel_clock_unix_us ();
+  gint64          now_unix_us = gemel_clock_unix_us ();
   GemelConfigInfo info;
 
   gemel_config_db_get_info (node->config, &info);

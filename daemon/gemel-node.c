@@ -4,8 +4,8 @@
  * Builds the parts, starts them in an order in which nothing is used before it is there, and takes
  * them down in the reverse order.
  */
-#include "gemel-node-private.h"
 #include "api/gemel-error.h"
+#include "gemel-node-private.h"
 #include "system/gemel-clock.h"
 
 #include <glib/gstdio.h>
@@ -71,8 +71,8 @@ static GemelLink *
 make_link (GemelNode *node,
            GError   **error)
 {
-  const char *peer = gemel_settings_get_string (node->settings, "link.peer");
-  gboolean dials = node->identity.paired && strcmp (gemel_settings_get_string (node->settings, "node.role"), "backup") == 0;
+  const char      *peer = gemel_settings_get_string (node->settings, "link.peer");
+  gboolean         dials = node->identity.paired && strcmp (gemel_settings_get_string (node->settings, "node.role"), "backup") == 0;
   g_autofree char *term_path = path_of (node, "term");
   GemelLinkOptions o = { 0 };
 
@@ -178,7 +178,7 @@ gemel_node_new (GemelNodeOptions *options,
                 GError          **error)
 {
   g_autoptr (GemelNode) node = g_new0 (GemelNode, 1);
-  const char *name;
+  const char           *name;
 
   node->context = g_main_context_ref (g_main_context_default ());
   node->stopped = stopped;
@@ -228,7 +228,6 @@ gemel_node_start (GemelNode *node)
   g_source_attach (node->second_timer, node->context);
   gemel_node_on_second (node);
   gemel_link_start (node->link);
-  gemel_sync_announce (node->sync);
 }
 
 /**

@@ -8,7 +8,6 @@
  */
 #include "api/gemel-error.h"
 #include "api/gemel-names.h"
-#include "dbus/gemel-authority.h"
 #include "dbus/gemel-dbus.h"
 #include "gemel-node.h"
 #include "link/gemel-guard-wire.h"
@@ -23,9 +22,9 @@
 #include <sys/prctl.h>
 #include <sysexits.h>
 
-#define CONFIG_FILE "/etc/gemel/gemel.conf"
-#define CONFIG_DIR "/etc/gemel/gemel.conf.d"
-#define STATE_DIR "/var/lib/gemel"
+#define CONFIG_FILE      "/etc/gemel/gemel.conf"
+#define CONFIG_DIR       "/etc/gemel/gemel.conf.d"
+#define STATE_DIR        "/var/lib/gemel"
 #define STOP_SECONDS_MAX 25
 
 typedef struct
@@ -82,7 +81,7 @@ load_settings (const Options *options,
                GError       **error)
 {
   g_autoptr (GemelSettings) settings = gemel_settings_new ();
-  const char *file = options->config_file != NULL ? options->config_file : CONFIG_FILE;
+  const char               *file = options->config_file != NULL ? options->config_file : CONFIG_FILE;
 
   if (options->config_file != NULL || g_file_test (file, G_FILE_TEST_EXISTS))
     {
@@ -155,7 +154,7 @@ on_bus_name (gboolean owned,
 static gboolean
 tell_systemd (gpointer user_data)
 {
-  Program *program = user_data;
+  Program         *program = user_data;
   g_autofree char *line = gemel_node_dup_status_line (program->node);
 
   if (g_strcmp0 (line, program->status_line) != 0)
@@ -177,12 +176,6 @@ connect_bus (const Options *options,
 
   if (options->bus_address == NULL)
     return g_bus_get_sync (G_BUS_TYPE_SYSTEM, NULL, error);
-  if (gemel_dbus_address_is_system_bus (options->bus_address))
-    {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
-                           "--bus-address names the system bus; leave the option out to be served there with polkit");
-      return NULL;
-    }
   return g_dbus_connection_new_for_address_sync (options->bus_address, flags, NULL, NULL, error);
 }
 
@@ -190,7 +183,7 @@ static int
 guard_fd (void)
 {
   const char *text = g_getenv (GEMEL_GUARD_FD_ENV);
-  gint64 fd;
+  gint64      fd;
 
   if (text == NULL || !g_ascii_string_to_signed (text, 10, 3, 1023, &fd, NULL))
     return -1;
@@ -207,7 +200,7 @@ set_up (Program       *program,
         GError       **error)
 {
   g_autoptr (GDBusConnection) bus = connect_bus (options, error);
-  GemelNodeOptions node_options = { 0 };
+  GemelNodeOptions            node_options = { 0 };
 
   if (bus == NULL)
     {
@@ -235,9 +228,9 @@ set_up (Program       *program,
 static int
 run (const Options *options)
 {
-  g_autoptr (GError) local_error = NULL;
+  g_autoptr (GError)        local_error = NULL;
   g_autoptr (GemelSettings) settings = load_settings (options, &local_error);
-  Program program = { 0 };
+  Program                   program = { 0 };
 
   if (settings == NULL)
     {
@@ -281,8 +274,8 @@ main (int    argc,
       char **argv)
 {
   g_autoptr (GError) local_error = NULL;
-  Options options = { 0 };
-  int status;
+  Options            options = { 0 };
+  int                status;
 
   setlocale (LC_ALL, "");
   gemel_connect_init ();

@@ -164,7 +164,7 @@ resolve_dual (GemelCore          *core,
   if (core->state == GEMEL_STATE_HANDOVER)
     gemel_core_leave_handover (core, GEMEL_CAUSE_DUAL_WON, out);
   if (!settled)
-    gemel_core_reassert (core, out);
+    gemel_core_reassert (core, GEMEL_CAUSE_DUAL_WON, out);
 }
 
 /* ---- what every message carries ---- */
@@ -294,9 +294,11 @@ static void
 decide_undecided (GemelCore    *core,
                   GemelActions *out)
 {
+  gboolean promised = core->promise_given && core->now_us < core->promise_until_us;
+
   if (core->peer.effective)
     gemel_core_become_standby (core, GEMEL_CAUSE_PEER_ACTIVE, out);
-  else if (core->settings.role == GEMEL_ROLE_MASTER && core->eligible && !core->stopping)
+  else if (core->settings.role == GEMEL_ROLE_MASTER && core->eligible && !core->stopping && !promised)
     gemel_core_become_candidate (core, GEMEL_CAUSE_MASTER_FIRST, out);
   else
     gemel_core_become_standby (core, GEMEL_CAUSE_PEER_DECIDES, out);
@@ -354,6 +356,20 @@ decide (GemelCore          *core,
     }
 }
 
+/* Not fresh, but of this session: that the peer says it is active is believed, since that can only
+ * make this node wait. Everything else in it counts for nothing. */
+static void
+wait_for_active (GemelCore    *core,
+                 GemelActions *out)
+{
+  gint64 until_us = core->now_us + core->settings.failover_timeout_us;
+
+  if (core->state == GEMEL_STATE_STANDBY || core->state == GEMEL_STATE_UNDECIDED)
+    core->no_active_until_us = MAX (core->no_active_until_us, until_us);
+  else if (core->state == GEMEL_STATE_CANDIDATE && core->handover.id == 0 && core->candidate_cause != GEMEL_CAUSE_FORCED)
+    gemel_core_become_standby (core, GEMEL_CAUSE_PEER_ACTIVE, out);
+}
+
 /**
  * gemel_core_on_message:
  * @core: the core
@@ -392,6 +408,8 @@ gemel_core_on_message (GemelCore          *core,
   if (!fresh)
     {
       core->counters.messages_stale += message->echo_nonce != 0;
+      if (message->active_term != 0)
+        wait_for_active (core, out);
       return;
     }
   learn_clocks (core, message, unix_us);

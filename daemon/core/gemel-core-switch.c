@@ -234,7 +234,10 @@ commit (GemelCore          *core,
     }
   gemel_core_become_standby (core, GEMEL_CAUSE_COMMITTED, out);
   if (!GEMEL_MUTANT (NO_PROMISE))
-    core->promise_until_us = core->now_us + core->settings.promise_us;
+    {
+      core->promise_until_us = core->now_us + core->settings.promise_us;
+      core->promise_given = TRUE;
+    }
   core->handover.commit_persist = gemel_core_persist (core, out);
 }
 

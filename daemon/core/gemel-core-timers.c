@@ -91,19 +91,38 @@ watch_silence (GemelCore    *core,
 }
 
 static void
+finish_reassert (GemelCore    *core,
+                 GemelActions *out)
+{
+  GemelAction *action;
+
+  core->active_term = core->proposal;
+  core->stable.last_active_term = core->proposal;
+  core->proposal = 0;
+  core->next_beat_us = core->now_us;
+  /* The same level in another term: whoever passes the term on must hear it. */
+  action = gemel_core_emit (out, GEMEL_ACTION_LEVEL);
+  action->u.level.level = core->level;
+  action->u.level.cause = core->candidate_cause;
+  action->u.level.term = core->active_term;
+  if (core->candidate_cause == GEMEL_CAUSE_DUAL_WON)
+    gemel_core_emit_event (core, out, GEMEL_EVENT_DUAL_RESOLVED, GEMEL_CAUSE_DUAL_WON, 0, 0);
+}
+
+static void
 watch_proposal (GemelCore    *core,
                 GemelActions *out)
 {
+  gboolean overtaken = core->peer.alive && !core->peer.effective && core->peer.state == GEMEL_STATE_STANDBY &&
+                       core->stable.term > core->active_term;
+
+  /* The peer was active, or proposed, in a higher term without being heard as active here. */
+  if (core->state == GEMEL_STATE_ACTIVE && core->proposal == 0 && overtaken && !core->term_failed)
+    gemel_core_reassert (core, GEMEL_CAUSE_NEWER_TERM, out);
   if (core->proposal == 0 || core->persist_done < core->proposal_persist)
     return;
   if (core->state == GEMEL_STATE_ACTIVE)
-    {
-      core->active_term = core->proposal;
-      core->stable.last_active_term = core->proposal;
-      core->proposal = 0;
-      core->next_beat_us = core->now_us;
-      gemel_core_emit_event (core, out, GEMEL_EVENT_DUAL_RESOLVED, GEMEL_CAUSE_DUAL_WON, 0, 0);
-    }
+    finish_reassert (core, out);
   else if (core->state == GEMEL_STATE_CANDIDATE && core->handover.id == 0)
     {
       if (core->stable.term > core->proposal)

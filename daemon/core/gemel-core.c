@@ -216,19 +216,22 @@ gemel_core_become_candidate (GemelCore    *core,
 /**
  * gemel_core_reassert:
  * @core: active
+ * @cause: DUAL_WON, NEWER_TERM or ROLE_CHANGED
  * @out: actions
  *
  * Goes on being active in a new term above all seen ones, as soon as that is durable. The winner of
- * a dual active does so: otherwise the loser, with the higher term, would ignore it for ever
- * (PROTOCOL.md section 13). since_term stays.
+ * a dual active does so: otherwise whatever the loser wrote in its higher term would stand above
+ * the winner for ever (PROTOCOL.md section 13). since_term stays.
  * Thread: the core's
  */
 void
 gemel_core_reassert (GemelCore    *core,
+                     GemelCause    cause,
                      GemelActions *out)
 {
   if (core->proposal != 0 && core->proposal >= core->stable.term)
     return;
+  core->candidate_cause = cause;
   core->proposal = gemel_core_next_term (core);
   core->stable.term = core->proposal;
   core->proposal_persist = gemel_core_persist (core, out);
@@ -297,6 +300,7 @@ gemel_core_become_active (GemelCore    *core,
   core->since_term = core->proposal;
   core->stable.last_active_term = core->proposal;
   core->promise_until_us = core->now_us;
+  core->promise_given = FALSE;
   core->silence_cause = GEMEL_CAUSE_NONE;
   memset (&core->handover, 0, sizeof core->handover);
   gemel_core_move (core, GEMEL_STATE_ACTIVE, cause, out);
@@ -372,6 +376,9 @@ on_stall (GemelCore    *core,
     }
   else if (core->state == GEMEL_STATE_STANDBY)
     core->no_active_until_us = MAX (core->no_active_until_us, core->now_us + core->settings.failover_timeout_us);
+  else if (core->state == GEMEL_STATE_UNDECIDED)
+    /* An allowance that ran out while the process did not run is no silence. */
+    core->no_active_until_us = MAX (core->no_active_until_us, core->now_us + core->settings.startup_allowance_us);
 }
 
 static void
@@ -524,7 +531,7 @@ on_settings (GemelCore               *core,
       if (core->state == GEMEL_STATE_HANDOVER)
         gemel_core_roll_back (core, GEMEL_CAUSE_ROLE_CHANGED, out);
       if (core->active_term % 2 != core->settings.slot)
-        gemel_core_reassert (core, out);
+        gemel_core_reassert (core, GEMEL_CAUSE_ROLE_CHANGED, out);
       return;
     }
   core->eligible = FALSE;

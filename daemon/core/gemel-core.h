@@ -259,6 +259,7 @@ typedef struct
   guint64    active_term;
   guint64    since_term;
   gint64     promise_until_us;
+  gboolean   promise_given;       /* by a commit of this process, not just assumed at the start */
   gint64     no_active_until_us; /* when the silence is long enough */
   gint64     fresh_since_us;     /* answers to what was sent before do not count */
   gint64     next_beat_us;

@@ -73,7 +73,8 @@ prepare_job (GemelWorker  *worker,
              GCancellable *cancellable,
              GError      **error)
 {
-  static const char sql[] = "SELECT (SELECT last_seq FROM counter), coalesce (sum (length (points)), 0) FROM batch";
+  static const char sql[] =
+    "SELECT (SELECT last_seq FROM counter), coalesce (sum (length (points)), 0) FROM batch";
   static const char raise_sql[] = "UPDATE counter SET last_seq = max (last_seq, ?1)";
   Prepared         *prepared = data;
   sqlite3_stmt     *stmt = NULL;
@@ -201,7 +202,8 @@ drop_forwarded (GemelWorker *buffer,
                 guint64     *ret_bytes_freed,
                 GError     **error)
 {
-  static const char size_sql[] = "SELECT coalesce (sum (length (points)), 0) FROM batch WHERE first_seq <= ?1 AND last_seq <= ?1";
+  static const char size_sql[] =
+    "SELECT coalesce (sum (length (points)), 0) FROM batch WHERE first_seq <= ?1 AND last_seq <= ?1";
   static const char drop_sql[] = "DELETE FROM batch WHERE first_seq <= ?1 AND last_seq <= ?1";
   sqlite3_stmt     *stmt = gemel_worker_prepare (buffer, size_sql, error);
   guint64           bytes = 0;
@@ -235,7 +237,8 @@ batch_from_row (sqlite3_stmt *stmt)
 
   batch->first_seq = (guint64) sqlite3_column_int64 (stmt, 0);
   batch->last_seq = (guint64) sqlite3_column_int64 (stmt, 1);
-  batch->points = g_bytes_new (sqlite3_column_blob (stmt, 2), (gsize) sqlite3_column_bytes (stmt, 2));
+  batch->points =
+    g_bytes_new (sqlite3_column_blob (stmt, 2), (gsize) sqlite3_column_bytes (stmt, 2));
   return batch;
 }
 
@@ -260,10 +263,11 @@ gemel_history_buffer_next (GemelWorker *buffer,
                            GError     **error)
 {
   static const char     sql[] = "SELECT first_seq, last_seq, points FROM batch ORDER BY first_seq";
-  g_autoptr (GPtrArray) batches = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_batch_free);
-  sqlite3_stmt         *stmt = NULL;
-  guint64               rows = 0;
-  int                   rc = SQLITE_ROW;
+  g_autoptr (GPtrArray) batches =
+    g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_batch_free);
+  sqlite3_stmt *stmt = NULL;
+  guint64       rows = 0;
+  int           rc = SQLITE_ROW;
 
   if (!drop_forwarded (buffer, mark, ret_bytes_freed, error))
     return NULL;

@@ -175,9 +175,10 @@ reserve (GemelHistory *history,
                "history.buffer-bytes-max",
                bytes, history->buffer_bytes_max);
   if (tell)
-    gemel_history_send_event (history, GEMEL_EVENT_HISTORY_LIMIT,
-                              "history buffer is full, writes are refused (history.buffer-bytes-max)",
-                              (gint64) history->buffer_bytes_max);
+    gemel_history_send_event (
+      history, GEMEL_EVENT_HISTORY_LIMIT,
+      "history buffer is full, writes are refused (history.buffer-bytes-max)",
+      (gint64) history->buffer_bytes_max);
   return FALSE;
 }
 
@@ -189,7 +190,8 @@ write_job (GemelWorker  *worker,
 {
   GemelOperation *operation = data;
 
-  if (!gemel_history_buffer_add (worker, operation->points, operation->n_points, &operation->seq, error))
+  if (!gemel_history_buffer_add (worker, operation->points, operation->n_points, &operation->seq,
+                                 error))
     return NULL;
   /* The forwarder's job comes after this one, and its result after this one's commit. */
   gemel_history_wake (operation->history);
@@ -292,9 +294,10 @@ receive_job (GemelWorker  *worker,
              GError      **error)
 {
   GemelOperation       *operation = data;
-  g_autoptr (GPtrArray) batches = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_batch_free);
-  GemelHistory         *history = operation->history;
-  GemelBatch           *batch = g_new0 (GemelBatch, 1);
+  g_autoptr (GPtrArray) batches =
+    g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_batch_free);
+  GemelHistory *history = operation->history;
+  GemelBatch   *batch = g_new0 (GemelBatch, 1);
 
   batch->first_seq = operation->seq;
   batch->last_seq = operation->seq + operation->n_points - 1;
@@ -357,8 +360,8 @@ gemel_history_receive_async (GemelHistory       *history,
   operation->seq = first_seq;
   operation->points = g_bytes_ref (points);
   operation->n_points = n_points;
-  gemel_history_push (history->sink.worker, GEMEL_JOB_ALONE, receive_job, gemel_history_on_job_done, operation,
-                      gemel_history_receive_async, cancellable, callback, user_data);
+  gemel_history_push (history->sink.worker, GEMEL_JOB_ALONE, receive_job, gemel_history_on_job_done,
+                      operation, gemel_history_receive_async, cancellable, callback, user_data);
 }
 
 /**

@@ -107,8 +107,8 @@ forward (GemelHistory *history,
   if (gemel_worker_run (history->buffer, GEMEL_JOB_WRITE, next_job, &round, error) != NULL)
     {
       count_freed (history, round.bytes_freed);
-      done = round.batches->len == 0 ||
-             gemel_worker_run (history->sink.worker, GEMEL_JOB_ALONE, take_job, &round, error) != NULL;
+      done = round.batches->len == 0 || gemel_worker_run (history->sink.worker, GEMEL_JOB_ALONE,
+                                                          take_job, &round, error) != NULL;
       *ret_more = done && round.batches->len > 0;
     }
   if (*ret_more)

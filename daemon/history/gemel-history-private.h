@@ -46,7 +46,8 @@ typedef struct
 {
   GemelWorker *worker;
   guint8       uuid[GEMEL_HISTORY_ORIGIN_BYTES]; /* this node */
-  GHashTable  *tag_ids;                          /* worker's thread: name -> id, only what is committed or in this transaction */
+  GHashTable
+    *tag_ids; /* worker's thread: name -> id, only what is committed or in this transaction */
 } GemelSink;
 
 /* Buffer. */

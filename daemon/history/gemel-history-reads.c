@@ -48,8 +48,9 @@ gemel_history_get_marks_async (GemelHistory       *history,
                                GAsyncReadyCallback callback,
                                gpointer            user_data)
 {
-  gemel_history_push (history->sink.worker, GEMEL_JOB_READ, marks_job, gemel_history_on_job_done, gemel_history_operation_new (history),
-                      gemel_history_get_marks_async, cancellable, callback, user_data);
+  gemel_history_push (history->sink.worker, GEMEL_JOB_READ, marks_job, gemel_history_on_job_done,
+                      gemel_history_operation_new (history), gemel_history_get_marks_async,
+                      cancellable, callback, user_data);
 }
 
 /**
@@ -112,8 +113,8 @@ gemel_history_read_async (GemelHistory       *history,
   memcpy (operation->origin, origin, sizeof operation->origin);
   operation->seq = after_seq;
   operation->rows_max = rows_max;
-  gemel_history_push (history->sink.worker, GEMEL_JOB_READ, read_job, gemel_history_on_job_done, operation,
-                      gemel_history_read_async, cancellable, callback, user_data);
+  gemel_history_push (history->sink.worker, GEMEL_JOB_READ, read_job, gemel_history_on_job_done,
+                      operation, gemel_history_read_async, cancellable, callback, user_data);
 }
 
 /**
@@ -180,17 +181,18 @@ gemel_history_query_async (GemelHistory            *history,
 
   if (query->limit == 0 || query->limit > GEMEL_HISTORY_QUERY_ROWS_MAX)
     {
-      gemel_history_refuse (g_error_new (GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
-                                         "a query of history can ask for 1 to %d rows; ask in pages",
-                                         GEMEL_HISTORY_QUERY_ROWS_MAX),
-                            gemel_history_query_async, cancellable, callback, user_data);
+      gemel_history_refuse (
+        g_error_new (GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
+                     "a query of history can ask for 1 to %d rows; ask in pages",
+                     GEMEL_HISTORY_QUERY_ROWS_MAX),
+        gemel_history_query_async, cancellable, callback, user_data);
       return;
     }
   operation = gemel_history_operation_new (history);
   operation->query = *query;
   operation->query.tag = g_strdup (query->tag);
-  gemel_history_push (history->sink.worker, GEMEL_JOB_READ, query_job, gemel_history_on_job_done, operation,
-                      gemel_history_query_async, cancellable, callback, user_data);
+  gemel_history_push (history->sink.worker, GEMEL_JOB_READ, query_job, gemel_history_on_job_done,
+                      operation, gemel_history_query_async, cancellable, callback, user_data);
 }
 
 /**
@@ -241,8 +243,9 @@ gemel_history_ledger_async (GemelHistory       *history,
                             GAsyncReadyCallback callback,
                             gpointer            user_data)
 {
-  gemel_history_push (history->sink.worker, GEMEL_JOB_READ, ledger_job, gemel_history_on_job_done, gemel_history_operation_new (history),
-                      gemel_history_ledger_async, cancellable, callback, user_data);
+  gemel_history_push (history->sink.worker, GEMEL_JOB_READ, ledger_job, gemel_history_on_job_done,
+                      gemel_history_operation_new (history), gemel_history_ledger_async,
+                      cancellable, callback, user_data);
 }
 
 /**

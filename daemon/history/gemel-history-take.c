@@ -84,7 +84,8 @@ insert_batch (GemelSink        *sink,
         return FALSE;
       if (seq <= mark)
         continue;
-      if (!gemel_sink_ensure_tag (sink, &row.view, &row.tag_id, error) || !insert_row (sink, origin_id, &row, error))
+      if (!gemel_sink_ensure_tag (sink, &row.view, &row.tag_id, error) ||
+          !insert_row (sink, origin_id, &row, error))
         return FALSE;
       g_array_append_val (rows, row);
     }
@@ -114,8 +115,9 @@ insert_block (GemelSink    *sink,
               GByteArray   *bytes,
               GError      **error)
 {
-  static const char sql[] = "INSERT INTO block (tag_id, first_us, origin_id, points) VALUES (?1, ?2, ?3, ?4)";
-  sqlite3_stmt     *stmt = gemel_worker_prepare (sink->worker, sql, error);
+  static const char sql[] =
+    "INSERT INTO block (tag_id, first_us, origin_id, points) VALUES (?1, ?2, ?3, ?4)";
+  sqlite3_stmt *stmt = gemel_worker_prepare (sink->worker, sql, error);
 
   if (stmt == NULL)
     return FALSE;
@@ -221,13 +223,14 @@ quarantine (GemelSink    *sink,
             const GError *reason,
             GError      **error)
 {
-  static const char sql[] = "INSERT INTO quarantine (origin_id, first_seq, last_seq, unix_us, reason, points)"
-                            " VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-  sqlite3_stmt     *stmt = gemel_worker_prepare (sink->worker, sql, error);
-  gint64            now_unix_us = g_get_real_time ();
-  gsize             size = 0;
-  const void       *data = g_bytes_get_data (batch->points, &size);
-  GBytes           *instead = NULL;
+  static const char sql[] =
+    "INSERT INTO quarantine (origin_id, first_seq, last_seq, unix_us, reason, points)"
+    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+  sqlite3_stmt *stmt = gemel_worker_prepare (sink->worker, sql, error);
+  gint64        now_unix_us = g_get_real_time ();
+  gsize         size = 0;
+  const void   *data = g_bytes_get_data (batch->points, &size);
+  GBytes       *instead = NULL;
 
   if (stmt == NULL)
     return FALSE;
@@ -258,7 +261,8 @@ check_batch (const GemelBatch *batch,
   if (count == batch->last_seq - batch->first_seq + 1)
     return TRUE;
   g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
-               "history batch holds %u points for the numbers %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT,
+               "history batch holds %u points for the numbers %" G_GUINT64_FORMAT
+               " to %" G_GUINT64_FORMAT,
                count, batch->first_seq, batch->last_seq);
   return FALSE;
 }
@@ -285,8 +289,8 @@ take_batch (GemelSink      *sink,
   if (verdict == GEMEL_BATCH_GAP && !own)
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
-                   "history begins at %" G_GUINT64_FORMAT " but this node has it up to %" G_GUINT64_FORMAT
-                   "; ask from there",
+                   "history begins at %" G_GUINT64_FORMAT
+                   " but this node has it up to %" G_GUINT64_FORMAT "; ask from there",
                    batch->first_seq, from);
       return FALSE;
     }

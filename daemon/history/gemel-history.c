@@ -56,7 +56,8 @@ open_stores (GemelHistory *history,
   if (history->buffer == NULL)
     return FALSE;
   history->stats.own_sink_seq = mark;
-  return gemel_history_buffer_prepare (history->buffer, mark, &history->stats.own_seq, &history->bytes, error);
+  return gemel_history_buffer_prepare (history->buffer, mark, &history->stats.own_seq,
+                                       &history->bytes, error);
 }
 
 /**

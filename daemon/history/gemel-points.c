@@ -281,7 +281,8 @@ gemel_points_append (GByteArray           *bytes,
   guint8  *to = NULL;
   guint64  raw = (guint64) view->i;
 
-  g_byte_array_set_size (bytes, (guint) (at + HEAD_BYTES + view->tag_bytes + (text ? 4 + view->text_bytes : 8)));
+  g_byte_array_set_size (
+    bytes, (guint) (at + HEAD_BYTES + view->tag_bytes + (text ? 4 + view->text_bytes : 8)));
   to = bytes->data + at;
   to[0] = (guint8) view->type;
   to[1] = 0;
@@ -350,7 +351,9 @@ gemel_points_encode (const GemelPoint *points,
   for (guint i = 0; i < n_points; i++)
     {
       const GemelPoint *point = &points[i];
-      GemelPointView    view = { .type = point->type, .status = point->status, .unix_us = point->unix_us };
+      GemelPointView    view = { .type = point->type,
+                                 .status = point->status,
+                                 .unix_us = point->unix_us };
 
       view.tag = point->tag;
       view.tag_bytes = bounded_length (point->tag);
@@ -375,7 +378,10 @@ static void
 point_from_view (GemelPoint           *point,
                  const GemelPointView *view)
 {
-  *point = (GemelPoint){ .tag = g_strndup (view->tag, view->tag_bytes), .unix_us = view->unix_us, .status = view->status, .type = view->type };
+  *point = (GemelPoint){ .tag = g_strndup (view->tag, view->tag_bytes),
+                         .unix_us = view->unix_us,
+                         .status = view->status,
+                         .type = view->type };
   switch (view->type)
     {
     case GEMEL_VALUE_DOUBLE:

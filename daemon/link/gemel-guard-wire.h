@@ -23,7 +23,7 @@
 
 G_BEGIN_DECLS
 
-#define GEMEL_GUARD_FD_ENV "GEMEL_GUARD_FD"
+#define GEMEL_GUARD_FD_ENV           "GEMEL_GUARD_FD"
 #define GEMEL_GUARD_RECORD_BYTES_MAX 256
 
 typedef struct

@@ -387,6 +387,7 @@ gemel_sync_free (GemelSync *sync)
   g_main_context_unref (sync->context);
   g_free (sync->options.stage_dir);
   g_free (sync->options.keep_dir);
+  g_free (sync->peer_name);
   g_free (sync);
 }
 
@@ -397,8 +398,12 @@ do_set_view (GemelSync *sync,
              gpointer   data)
 {
   guint64 before = sync->view.active_term;
+  GemelRole role = sync->view.role;
 
   sync->view = *(const GemelView *) data;
+  /* With another role the core waits to hear anew whether this node is eligible. */
+  if (sync->view.role != role)
+    sync->standing.told = FALSE;
   if (sync->view.active_term != before)
     {
       if (sync->view.active_term != 0)
@@ -476,6 +481,53 @@ gemel_sync_set_peer (GemelSync    *sync,
   if (peer_pin != NULL)
     memcpy (set->pin, peer_pin, sizeof set->pin);
   gemel_sync_call (sync, do_set_peer, set, set_peer_free);
+}
+
+static void
+do_set_peer_name (GemelSync *sync,
+                  gpointer   data)
+{
+  g_free (sync->peer_name);
+  sync->peer_name = g_strdup (data);
+}
+
+/**
+ * gemel_sync_set_peer_name:
+ * @sync: the sync thread
+ * @name: as the peer calls itself
+ *
+ * Thread: any
+ */
+void
+gemel_sync_set_peer_name (GemelSync  *sync,
+                          const char *name)
+{
+  gemel_sync_call (sync, do_set_peer_name, g_strdup (name), g_free);
+}
+
+static void
+do_new_pair (GemelSync *sync,
+             gpointer   data)
+{
+  sync->standing.had_config = GPOINTER_TO_INT (data);
+  sync->standing.told = FALSE;
+  gemel_sync_update_standing (sync);
+}
+
+/**
+ * gemel_sync_new_pair:
+ * @sync: the sync thread
+ * @has_config: whether the configuration here is the one of the new pair, as on its master
+ *
+ * Another pair, or none: what was received before does not make this node eligible.
+ *
+ * Thread: any
+ */
+void
+gemel_sync_new_pair (GemelSync *sync,
+                     gboolean   has_config)
+{
+  gemel_sync_call (sync, do_new_pair, GINT_TO_POINTER (has_config), NULL);
 }
 
 static void

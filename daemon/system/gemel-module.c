@@ -17,7 +17,6 @@
 #include "system/gemel-clock.h"
 #include "system/gemel-module-private.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <signal.h>
@@ -94,6 +93,7 @@ set_up_child (gpointer user_data)
 {
   GPid     parent = *(const GPid *) user_data;
   sigset_t none;
+  int      fd;
 
   (void) setpgid (0, 0);
   (void) sigemptyset (&none);
@@ -102,6 +102,14 @@ set_up_child (gpointer user_data)
   /* The parent may have died before the line above. */
   if (getppid () != parent)
     _exit (127);
+  /* When memory ends, modules go before the node. */
+  fd = open ("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (fd >= 0)
+    {
+      G_GNUC_UNUSED gssize ignored = write (fd, "0", 1);
+
+      (void) close (fd);
+    }
 }
 
 static void start (GemelModule *module);

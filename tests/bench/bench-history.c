@@ -66,7 +66,8 @@ make_batch (guint index)
     {
       (void) g_snprintf (tags[i % TAGS], sizeof tags[0], "bench/%u", i % TAGS);
       points[i] = (GemelPoint){ .tag = tags[i % TAGS],
-                                .unix_us = FIRST_US + (gint64) (index * (BATCH / TAGS) + i / TAGS) * G_USEC_PER_SEC,
+                                .unix_us = FIRST_US + (gint64) (index * (BATCH / TAGS) + i / TAGS) *
+                                                        G_USEC_PER_SEC,
                                 .type = GEMEL_VALUE_DOUBLE,
                                 .v.d = i * 0.1 };
     }
@@ -117,8 +118,10 @@ read_one_tag_ms (Run *run)
   for (guint i = 0; i < RUNS; i++)
     {
       g_autofree char  *tag = g_strdup_printf ("bench/%u", i * 137 % TAGS);
-      GemelHistoryQuery query = { .tag = tag, .from_unix_us = FIRST_US, .to_unix_us = G_MAXINT64, .limit = 900 };
-      gint64            start_us = g_get_monotonic_time ();
+      GemelHistoryQuery query = {
+        .tag = tag, .from_unix_us = FIRST_US, .to_unix_us = G_MAXINT64, .limit = 900
+      };
+      gint64 start_us = g_get_monotonic_time ();
 
       run->waiting = 1;
       gemel_history_query_async (run->history, &query, NULL, on_found, run);
@@ -138,10 +141,11 @@ measure_gemel (const char *dir,
 {
   static const guint8      uuid[16] = { 1 };
   g_autoptr (GError)       error = NULL;
-  g_autoptr (GemelHistory) history = gemel_history_open (dir, uuid, G_MAXUINT32, NULL, NULL, &error);
-  Run                      run = { .history = history };
-  GemelHistoryStats        stats = { 0 };
-  gint64                   start_us = g_get_monotonic_time ();
+  g_autoptr (GemelHistory) history =
+    gemel_history_open (dir, uuid, G_MAXUINT32, NULL, NULL, &error);
+  Run               run = { .history = history };
+  GemelHistoryStats stats = { 0 };
+  gint64            start_us = g_get_monotonic_time ();
 
   if (history == NULL)
     return FALSE;
@@ -169,7 +173,8 @@ insert_keyed (sqlite3      *db,
   for (guint i = 0; ok && i < BATCH; i++)
     {
       (void) sqlite3_bind_int64 (stmt, 1, i % TAGS);
-      (void) sqlite3_bind_int64 (stmt, 2, FIRST_US + (gint64) (batch * (BATCH / TAGS) + i / TAGS) * G_USEC_PER_SEC);
+      (void) sqlite3_bind_int64 (
+        stmt, 2, FIRST_US + (gint64) (batch * (BATCH / TAGS) + i / TAGS) * G_USEC_PER_SEC);
       (void) sqlite3_bind_int64 (stmt, 3, 0);
       (void) sqlite3_bind_double (stmt, 4, i * 0.1);
       ok = sqlite3_step (stmt) == SQLITE_DONE && sqlite3_reset (stmt) == SQLITE_OK;
@@ -183,7 +188,9 @@ read_keyed_ms (sqlite3 *db)
   sqlite3_stmt *stmt = NULL;
   double        times[RUNS];
 
-  if (sqlite3_prepare_v2 (db, "SELECT unix_us, status, value FROM point WHERE tag_id = ?1 ORDER BY unix_us LIMIT 900", -1, &stmt, NULL) != SQLITE_OK)
+  if (sqlite3_prepare_v2 (
+        db, "SELECT unix_us, status, value FROM point WHERE tag_id = ?1 ORDER BY unix_us LIMIT 900",
+        -1, &stmt, NULL) != SQLITE_OK)
     return 0;
   for (guint i = 0; i < RUNS; i++)
     {
@@ -207,12 +214,15 @@ measure_keyed (const char *dir,
   sqlite3         *db = NULL;
   sqlite3_stmt    *stmt = NULL;
   gint64           start_us = g_get_monotonic_time ();
-  gboolean         ok = sqlite3_open (path, &db) == SQLITE_OK &&
-                sqlite3_exec (db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16384;"
-                                  "CREATE TABLE point (tag_id INTEGER, unix_us INTEGER, status INTEGER, value,"
-                                  " PRIMARY KEY (tag_id, unix_us)) WITHOUT ROWID",
-                              NULL, NULL, NULL) == SQLITE_OK &&
-                sqlite3_prepare_v2 (db, "INSERT INTO point VALUES (?1, ?2, ?3, ?4)", -1, &stmt, NULL) == SQLITE_OK;
+  gboolean         ok =
+    sqlite3_open (path, &db) == SQLITE_OK &&
+    sqlite3_exec (db,
+                  "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-16384;"
+                  "CREATE TABLE point (tag_id INTEGER, unix_us INTEGER, status INTEGER, value,"
+                  " PRIMARY KEY (tag_id, unix_us)) WITHOUT ROWID",
+                  NULL, NULL, NULL) == SQLITE_OK &&
+    sqlite3_prepare_v2 (db, "INSERT INTO point VALUES (?1, ?2, ?3, ?4)", -1, &stmt, NULL) ==
+      SQLITE_OK;
 
   for (guint i = 0; ok && i < BATCHES; i++)
     ok = insert_keyed (db, stmt, i);
@@ -252,7 +262,8 @@ print_line (const char *name,
       sunk[i] = figures[i].sunk;
       read_ms[i] = figures[i].read_ms;
     }
-  g_print ("| %-28s | %14.0f | %14.0f | %8.2f |\n", name, median (acknowledged), median (sunk), median (read_ms));
+  g_print ("| %-28s | %14.0f | %14.0f | %8.2f |\n", name, median (acknowledged), median (sunk),
+           median (read_ms));
 }
 
 int
@@ -269,14 +280,18 @@ main (void)
     {
       g_autofree char *dir = g_dir_make_tmp ("gemel-bench-XXXXXX", NULL);
 
-      if (dir == NULL || !measure_gemel (dir, batches, &gemel[i]) || !measure_keyed (dir, &keyed[i]))
+      if (dir == NULL || !measure_gemel (dir, batches, &gemel[i]) ||
+          !measure_keyed (dir, &keyed[i]))
         status = 1;
       if (dir != NULL)
         remove_dir (dir);
     }
   for (guint i = 0; i < BATCHES; i++)
     g_bytes_unref (batches[i]);
-  g_print ("%u rows, %u tags, %u rows a batch, acknowledged = synced, median of %d\n", ROWS, TAGS, BATCH, RUNS);
+  g_print ("%u rows, %u tags, %u rows a batch, all offered at once, acknowledged = synced, "
+           "median of %d\n",
+           ROWS, TAGS,
+           BATCH, RUNS);
   g_print ("| %-28s | %14s | %14s | %8s |\n", "", "acknowledged/s", "in the sink/s", "read, ms");
   print_line ("gemel, buffer and sink", gemel);
   print_line ("SQLite keyed by (tag, time)", keyed);

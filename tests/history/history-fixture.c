@@ -41,7 +41,8 @@ fixture_open (Fixture *fixture,
   static const GemelHistoryPort port = { .event = on_event };
   g_autoptr (GError)            error = NULL;
 
-  fixture->history = gemel_history_open (fixture->dir, fixture->uuid, buffer_bytes_max, &port, fixture, &error);
+  fixture->history =
+    gemel_history_open (fixture->dir, fixture->uuid, buffer_bytes_max, &port, fixture, &error);
   g_assert_no_error (error);
   g_assert_nonnull (fixture->history);
 }
@@ -77,7 +78,9 @@ make_points (const char *tag,
   g_autofree GemelPoint *points = g_new0 (GemelPoint, n_points);
 
   for (guint i = 0; i < n_points; i++)
-    points[i] = (GemelPoint){ .tag = (char *) (gsize) tag, .unix_us = first_us + i, .type = GEMEL_VALUE_DOUBLE, .v.d = i };
+    points[i] = (GemelPoint){
+      .tag = (char *) (gsize) tag, .unix_us = first_us + i, .type = GEMEL_VALUE_DOUBLE, .v.d = i
+    };
   return gemel_points_encode (points, n_points);
 }
 
@@ -121,7 +124,8 @@ receive_points (Fixture     *fixture,
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  gemel_history_receive_async (fixture->history, origin, first_seq, points, NULL, on_result, &result);
+  gemel_history_receive_async (fixture->history, origin, first_seq, points, NULL, on_result,
+                               &result);
   return gemel_history_receive_finish (fixture->history, await (&result), ret_mark, error);
 }
 
@@ -137,8 +141,10 @@ read_points (Fixture     *fixture,
   g_autoptr (GError)       error = NULL;
   GBytes                  *bytes = NULL;
 
-  gemel_history_read_async (fixture->history, origin, after_seq, rows_max, NULL, on_result, &result);
-  bytes = gemel_history_read_finish (fixture->history, await (&result), ret_first_seq, ret_last_seq, &error);
+  gemel_history_read_async (fixture->history, origin, after_seq, rows_max, NULL, on_result,
+                            &result);
+  bytes = gemel_history_read_finish (fixture->history, await (&result), ret_first_seq, ret_last_seq,
+                                     &error);
   g_assert_no_error (error);
   return bytes;
 }
@@ -187,7 +193,11 @@ query_points (Fixture    *fixture,
 {
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError)       error = NULL;
-  GemelHistoryQuery        query = { .tag = (char *) (gsize) tag, .from_unix_us = from_unix_us, .to_unix_us = to_unix_us, .limit = limit, .newest_first = newest_first };
+  GemelHistoryQuery        query = { .tag = (char *) (gsize) tag,
+                                     .from_unix_us = from_unix_us,
+                                     .to_unix_us = to_unix_us,
+                                     .limit = limit,
+                                     .newest_first = newest_first };
   GVariant                *found = NULL;
 
   gemel_history_query_async (fixture->history, &query, NULL, on_result, &result);
@@ -214,7 +224,8 @@ assert_ledger (Fixture     *fixture,
       g_autoptr (GVariant) uuid = NULL;
       guint64              counted = 0, first = 0, last = 0, mark = 0, gaps = 0, duplicates = 0;
 
-      g_variant_get_child (ledger, i, "(@aytttttt)", &uuid, &counted, &first, &last, &mark, &gaps, &duplicates);
+      g_variant_get_child (ledger, i, "(@aytttttt)", &uuid, &counted, &first, &last, &mark, &gaps,
+                           &duplicates);
       if (!same_origin (uuid, origin))
         continue;
       found = TRUE;
@@ -253,7 +264,8 @@ run_sql (GemelWorker *worker,
          const char  *sql)
 {
   g_autoptr (GError) error = NULL;
-  gpointer           done = gemel_worker_run (worker, GEMEL_JOB_ALONE, sql_job, (gpointer) (gsize) sql, &error);
+  gpointer           done =
+    gemel_worker_run (worker, GEMEL_JOB_ALONE, sql_job, (gpointer) (gsize) sql, &error);
 
   g_assert_no_error (error);
   g_assert_nonnull (done);
@@ -274,7 +286,9 @@ select_job (GemelWorker  *worker,
   Selection    *selection = data;
   sqlite3_stmt *stmt = NULL;
 
-  g_assert_cmpint (sqlite3_prepare_v2 (gemel_worker_get_db (worker), selection->sql, -1, &stmt, NULL), ==, SQLITE_OK);
+  g_assert_cmpint (
+    sqlite3_prepare_v2 (gemel_worker_get_db (worker), selection->sql, -1, &stmt, NULL), ==,
+    SQLITE_OK);
   g_assert_cmpint (sqlite3_step (stmt), ==, SQLITE_ROW);
   selection->value = sqlite3_column_int64 (stmt, 0);
   g_assert_cmpint (sqlite3_finalize (stmt), ==, SQLITE_OK);

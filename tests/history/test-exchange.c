@@ -97,11 +97,14 @@ static guint64
 write_some (Fixture *fixture,
             guint64  seq)
 {
-  guint              n = (guint) g_test_rand_int_range (1, 30);
-  char               tag[] = "both";
-  char               text[] = "words";
-  GemelPoint         point = { .tag = tag, .unix_us = (gint64) seq * 10, .type = GEMEL_VALUE_STRING, .v.s = text };
-  g_autoptr (GBytes) points = n == 1 ? gemel_points_encode (&point, 1) : make_points ("both", (gint64) seq * 10, n);
+  guint      n = (guint) g_test_rand_int_range (1, 30);
+  char       tag[] = "both";
+  char       text[] = "words";
+  GemelPoint point = {
+    .tag = tag, .unix_us = (gint64) seq * 10, .type = GEMEL_VALUE_STRING, .v.s = text
+  };
+  g_autoptr (GBytes) points =
+    n == 1 ? gemel_points_encode (&point, 1) : make_points ("both", (gint64) seq * 10, n);
   g_autoptr (GError) error = NULL;
   guint64            last = 0;
 
@@ -141,8 +144,9 @@ test_exchange_union (void)
   g_autoptr (GVariant) found_a = NULL;
   g_autoptr (GVariant) found_b = NULL;
 
-  g_test_summary ("both nodes write, exchange, lose pages, repeat pages and restart; in the end both "
-                  "hold the same rows");
+  g_test_summary (
+    "both nodes write, exchange, lose pages, repeat pages and restart; in the end both "
+    "hold the same rows");
   for (guint i = 0; i < 2; i++)
     {
       fixture_init (&nodes[i], (guint8) (i + 1));
@@ -163,7 +167,8 @@ test_exchange_union (void)
   for (guint i = 0; i < 2; i++)
     {
       wait_until_sunk (&nodes[i], seqs[i]);
-      while (carry_page (&nodes[i], &nodes[1 - i], nodes[i].uuid) || get_mark (&nodes[1 - i], nodes[i].uuid) < seqs[i])
+      while (carry_page (&nodes[i], &nodes[1 - i], nodes[i].uuid) ||
+             get_mark (&nodes[1 - i], nodes[i].uuid) < seqs[i])
         ;
       assert_ledger (&nodes[i], nodes[i].uuid, seqs[i]);
       assert_ledger (&nodes[1 - i], nodes[i].uuid, seqs[i]);
@@ -202,7 +207,8 @@ test_exchange_query (void)
   g_autoptr (GBytes) other = make_points ("b", 150, 50);
   g_autoptr (GError) error = NULL;
 
-  g_test_summary ("a range has both ends, an order, a limit, one tag or all; late points are in place");
+  g_test_summary (
+    "a range has both ends, an order, a limit, one tag or all; late points are in place");
   fixture_init (&fixture, 1);
   fixture_open (&fixture, FIXTURE_BUFFER_BYTES_MAX);
   g_assert_true (write_points (&fixture, late, NULL, &error));
@@ -235,7 +241,8 @@ test_exchange_query_long (void)
   Fixture fixture;
   gint64  hour_us = GEMEL_HISTORY_BLOCK_SPAN_US;
 
-  g_test_summary ("points that are hours apart are in blocks of their own and are found from inside");
+  g_test_summary (
+    "points that are hours apart are in blocks of their own and are found from inside");
   fixture_init (&fixture, 1);
   fixture_open (&fixture, FIXTURE_BUFFER_BYTES_MAX);
   {
@@ -247,7 +254,9 @@ test_exchange_query_long (void)
     g_autoptr (GVariant) few = NULL;
 
     for (guint i = 0; i < G_N_ELEMENTS (points); i++)
-      points[i] = (GemelPoint){ .tag = tag, .unix_us = i * hour_us / 2, .type = GEMEL_VALUE_BOOL, .v.b = TRUE };
+      points[i] = (GemelPoint){
+        .tag = tag, .unix_us = i * hour_us / 2, .type = GEMEL_VALUE_BOOL, .v.b = TRUE
+      };
     bytes = gemel_points_encode (points, G_N_ELEMENTS (points));
     g_assert_true (write_points (&fixture, bytes, NULL, &error));
     wait_until_sunk (&fixture, G_N_ELEMENTS (points));
@@ -255,7 +264,8 @@ test_exchange_query_long (void)
     few = query_points (&fixture, "slow", 0, G_MAXINT64, 3, TRUE);
     assert_times (late, hour_us * 10 + hour_us / 2, hour_us / 2, 4);
     assert_times (few, 47 * hour_us / 2, -hour_us / 2, 3);
-    g_assert_cmpint (select_int (gemel_history_get_sink (fixture.history), "SELECT count (*) FROM block"), ==, 16);
+    g_assert_cmpint (
+      select_int (gemel_history_get_sink (fixture.history), "SELECT count (*) FROM block"), ==, 16);
   }
   fixture_clear (&fixture);
 }

@@ -96,8 +96,9 @@ test_history_repeat (void)
 {
   Fixture fixture;
 
-  g_test_summary ("a crash between the sink's commit and the buffer's delete leaves a batch that is "
-                  "in both; it changes nothing");
+  g_test_summary (
+    "a crash between the sink's commit and the buffer's delete leaves a batch that is "
+    "in both; it changes nothing");
   fixture_init (&fixture, 1);
   fixture_open (&fixture, FIXTURE_BUFFER_BYTES_MAX);
   run_sql (gemel_history_get_buffer (fixture.history),
@@ -119,7 +120,8 @@ test_history_repeat (void)
   write_n (&fixture, "a", 3000, 1, 21);
   wait_until_sunk (&fixture, 21);
   assert_ledger (&fixture, fixture.uuid, 21);
-  g_assert_cmpint (select_int (gemel_history_get_sink (fixture.history), "SELECT count (*) FROM point"), ==, 21);
+  g_assert_cmpint (
+    select_int (gemel_history_get_sink (fixture.history), "SELECT count (*) FROM point"), ==, 21);
   fixture_clear (&fixture);
 }
 
@@ -197,8 +199,8 @@ test_history_between (void)
   g_cond_init (&hold.changed);
   fixture_init (&fixture, 1);
   fixture_open (&fixture, FIXTURE_BUFFER_BYTES_MAX);
-  gemel_worker_push_async (gemel_history_get_sink (fixture.history), GEMEL_JOB_ALONE, hold_job, &hold,
-                           NULL, NULL, NULL, NULL, NULL);
+  gemel_worker_push_async (gemel_history_get_sink (fixture.history), GEMEL_JOB_ALONE, hold_job,
+                           &hold, NULL, NULL, NULL, NULL, NULL);
   write_n (&fixture, "a", 1000, 1, 1);
   while (counters.waiting == 0)
     {
@@ -224,26 +226,31 @@ test_history_quarantine (void)
 {
   Fixture fixture;
 
-  g_test_summary ("a batch that was damaged on disk goes to quarantine, its numbers are filled with "
-                  "Bad points, and what follows is not held up");
+  g_test_summary (
+    "a batch that was damaged on disk goes to quarantine, its numbers are filled with "
+    "Bad points, and what follows is not held up");
   fixture_init (&fixture, 1);
   fixture_open (&fixture, FIXTURE_BUFFER_BYTES_MAX);
   run_sql (gemel_history_get_sink (fixture.history), "PRAGMA query_only = ON");
   write_n (&fixture, "a", 1000, 10, 10);
   write_n (&fixture, "a", 2000, 10, 20);
   write_n (&fixture, "a", 3000, 10, 30);
-  run_sql (gemel_history_get_buffer (fixture.history), "UPDATE batch SET points = x'0102' WHERE first_seq = 11");
+  run_sql (gemel_history_get_buffer (fixture.history),
+           "UPDATE batch SET points = x'0102' WHERE first_seq = 11");
   run_sql (gemel_history_get_sink (fixture.history), "PRAGMA query_only = OFF");
   wait_until_sunk (&fixture, 30);
   wait_for_event (&fixture, GEMEL_EVENT_HISTORY_QUARANTINED);
   assert_ledger (&fixture, fixture.uuid, 30);
-  g_assert_cmpint (select_int (gemel_history_get_sink (fixture.history),
-                               "SELECT count (*) FROM quarantine WHERE first_seq = 11 AND last_seq = 20"
-                               " AND points = x'0102' AND reason != ''"),
-                   ==, 1);
-  g_assert_cmpint (select_int (gemel_history_get_sink (fixture.history),
-                               "SELECT count (*) FROM history WHERE tag = 'gemel/quarantine' AND status = 2147483648"),
-                   ==, 10);
+  g_assert_cmpint (
+    select_int (gemel_history_get_sink (fixture.history),
+                "SELECT count (*) FROM quarantine WHERE first_seq = 11 AND last_seq = 20"
+                " AND points = x'0102' AND reason != ''"),
+    ==, 1);
+  g_assert_cmpint (
+    select_int (
+      gemel_history_get_sink (fixture.history),
+      "SELECT count (*) FROM history WHERE tag = 'gemel/quarantine' AND status = 2147483648"),
+    ==, 10);
   fixture_clear (&fixture);
 }
 
@@ -319,8 +326,9 @@ run_and_kill (const char *program,
   guint64            acknowledged = 0;
   g_autoptr (GError) error = NULL;
 
-  g_assert_true (g_spawn_async_with_pipes (NULL, (char **) (gsize) argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD,
-                                           NULL, NULL, &pid, NULL, &fd, NULL, &error));
+  g_assert_true (g_spawn_async_with_pipes (NULL, (char **) (gsize) argv, NULL,
+                                           G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid, NULL, &fd,
+                                           NULL, &error));
   for (guint i = 0; read (fd, &seq, sizeof seq) == (ssize_t) sizeof seq; i++)
     {
       acknowledged = seq;

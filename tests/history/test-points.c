@@ -17,7 +17,11 @@ encode_each_type (void)
   char       text[] = "läuft";
   GemelPoint points[] = {
     { .tag = name, .unix_us = 1, .status = 0, .type = GEMEL_VALUE_DOUBLE, .v.d = -0.5 },
-    { .tag = name, .unix_us = 2, .status = 0x80000000u, .type = GEMEL_VALUE_INT64, .v.i = G_MININT64 },
+    { .tag = name,
+      .unix_us = 2,
+      .status = 0x80000000u,
+      .type = GEMEL_VALUE_INT64,
+      .v.i = G_MININT64 },
     { .tag = name, .unix_us = 3, .status = 7, .type = GEMEL_VALUE_BOOL, .v.b = TRUE },
     { .tag = name, .unix_us = 4, .status = 0, .type = GEMEL_VALUE_STRING, .v.s = text },
   };
@@ -32,7 +36,9 @@ encode_tag (const char *tag,
   g_autofree GemelPoint *points = g_new0 (GemelPoint, n_points);
 
   for (guint i = 0; i < n_points; i++)
-    points[i] = (GemelPoint){ .tag = (char *) (gsize) tag, .unix_us = i, .type = GEMEL_VALUE_INT64, .v.i = i };
+    points[i] = (GemelPoint){
+      .tag = (char *) (gsize) tag, .unix_us = i, .type = GEMEL_VALUE_INT64, .v.i = i
+    };
   return gemel_points_encode (points, n_points);
 }
 
@@ -166,10 +172,12 @@ test_points_bad_text (void)
   g_autofree char   *long_text = g_strnfill (GEMEL_TEXT_BYTES_MAX + 1, 'x');
   g_autoptr (GBytes) bytes_long = NULL;
 
-  assert_refused (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), GEMEL_ERROR_INVALID_ARGS);
+  assert_refused (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes),
+                  GEMEL_ERROR_INVALID_ARGS);
   point.v.s = long_text;
   bytes_long = gemel_points_encode (&point, 1);
-  assert_refused (g_bytes_get_data (bytes_long, NULL), g_bytes_get_size (bytes_long), GEMEL_ERROR_INVALID_ARGS);
+  assert_refused (g_bytes_get_data (bytes_long, NULL), g_bytes_get_size (bytes_long),
+                  GEMEL_ERROR_INVALID_ARGS);
   point = (GemelPoint){ .tag = tag, .type = GEMEL_VALUE_BOOL, .v.b = TRUE };
   bytes_bool = gemel_points_encode (&point, 1);
   copy = g_memdup2 (g_bytes_get_data (bytes_bool, NULL), g_bytes_get_size (bytes_bool));
@@ -190,10 +198,13 @@ test_points_limits (void)
   g_autoptr (GError) error = NULL;
 
   g_test_summary ("what is as large as allowed passes, one more does not");
-  g_assert_true (gemel_points_check (g_bytes_get_data (fits, NULL), g_bytes_get_size (fits), NULL, &error));
-  g_assert_true (gemel_points_check (g_bytes_get_data (most, NULL), g_bytes_get_size (most), NULL, &error));
+  g_assert_true (
+    gemel_points_check (g_bytes_get_data (fits, NULL), g_bytes_get_size (fits), NULL, &error));
+  g_assert_true (
+    gemel_points_check (g_bytes_get_data (most, NULL), g_bytes_get_size (most), NULL, &error));
   g_assert_no_error (error);
-  assert_refused (g_bytes_get_data (long_one, NULL), g_bytes_get_size (long_one), GEMEL_ERROR_INVALID_ARGS);
+  assert_refused (g_bytes_get_data (long_one, NULL), g_bytes_get_size (long_one),
+                  GEMEL_ERROR_INVALID_ARGS);
   assert_refused (g_bytes_get_data (many, NULL), g_bytes_get_size (many), GEMEL_ERROR_TOO_BIG);
   assert_refused (g_bytes_get_data (large, NULL), g_bytes_get_size (large), GEMEL_ERROR_TOO_BIG);
 }

@@ -281,6 +281,20 @@ test_peer_gets_in_through_a_flood (Fixture      *f,
 }
 
 static void
+test_one_address_holds_eight (Fixture      *f,
+                              gconstpointer data)
+{
+  g_autoptr (GPtrArray) sockets = g_ptr_array_new_with_free_func (g_object_unref);
+  guint16               port = gemel_listener_get_port (f->listener);
+  guint                 i;
+
+  for (i = 0; i < 10; i++)
+    g_ptr_array_add (sockets, link_support_tcp_connect ("127.0.0.2", port));
+  wait_until (counters (f).refused_busy == 2);
+  g_assert_cmpuint (counters (f).refused_tls, ==, 0);
+}
+
+static void
 test_nobody_listens (Fixture      *f,
                      gconstpointer data)
 {
@@ -368,6 +382,7 @@ main (int   argc,
   ADD ("plain-text-is-refused", NULL, test_plain_text_is_refused);
   ADD ("silent-client-times-out", NULL, test_silent_client_times_out);
   ADD ("peer-gets-in-through-a-flood", NULL, test_peer_gets_in_through_a_flood);
+  ADD ("one-address-holds-eight", NULL, test_one_address_holds_eight);
   ADD ("nobody-listens", NULL, test_nobody_listens);
   ADD ("dial-gives-up", NULL, test_dial_gives_up);
   ADD ("bad-addresses", NULL, test_bad_addresses);

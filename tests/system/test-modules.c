@@ -10,6 +10,7 @@
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LIMIT_S 30
 
@@ -434,6 +435,34 @@ test_modules_free_kills_what_is_left (Fixture      *f,
   g_assert_false (is_alive (child));
 }
 
+static void
+test_modules_die_with_their_parent (Fixture      *f,
+                                    gconstpointer data)
+{
+  const char *dir = g_getenv ("GEMEL_TEST_DIR");
+  GPid        pid;
+
+  if (g_test_subprocess ())
+    {
+      /* The folder of the test above counts, not the one of this process. */
+      remove_tree (f->dir);
+      g_free (f->dir);
+      f->dir = g_strdup (dir);
+      add_module (f, "a", GEMEL_LEVEL_ACTIVE, 5000, "echo $$ > a; exec sleep 1000");
+      build (f);
+      set_level (f, GEMEL_LEVEL_ACTIVE);
+      WAIT_FOR (f, read_pid (f, "a") != 0);
+      _exit (0);
+    }
+  g_setenv ("GEMEL_TEST_DIR", f->dir, TRUE);
+  g_test_trap_subprocess (NULL, 0, 0);
+  g_test_trap_assert_passed ();
+  g_unsetenv ("GEMEL_TEST_DIR");
+  pid = read_pid (f, "a");
+  g_assert_cmpint (pid, >, 1);
+  WAIT_FOR (f, !is_alive (pid));
+}
+
 static guint
 count_lines (const char *provider,
              const char *text)
@@ -479,6 +508,7 @@ main (int    argc,
   ADD ("that-are-missing-are-reported", test_modules_that_are_missing_are_reported);
   ADD ("wanted-again-while-stopping", test_modules_wanted_again_while_stopping);
   ADD ("free-kills-what-is-left", test_modules_free_kills_what_is_left);
+  ADD ("die-with-their-parent", test_modules_die_with_their_parent);
   ADD ("output-is-logged-and-bounded", test_modules_output_is_logged_and_bounded);
   return g_test_run ();
 }
