@@ -229,7 +229,7 @@ sim_fault_begin (SimWorld       *w,
                  guint           index)
 {
   SimNode *node = &w->nodes[fault->node];
-  gint64 until_us = MIN (w->now_us + fault->duration_us, w->plan.chaos_us);
+  gint64   until_us = MIN (w->now_us + fault->duration_us, w->plan.chaos_us);
 
   w->stats.faults[fault->type]++;
   sim_push (w, until_us, SIM_EVENT_FAULT_END, fault->node, 0, index, 0);

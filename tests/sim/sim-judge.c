@@ -179,7 +179,7 @@ judge_handover (SimWorld *w,
                 SimNode  *node)
 {
   const SimHandover *h = &w->handover;
-  guint64 len = h->journal_len;
+  guint64            len = h->journal_len;
 
   if (!h->valid || h->from == node->index)
     {
@@ -211,13 +211,13 @@ judge_pair_state (SimWorld *w,
 }
 
 static void
-judge_reason (SimWorld        *w,
-              SimNode         *node,
-              gint64           now_us)
+judge_reason (SimWorld *w,
+              SimNode  *node,
+              gint64    now_us)
 {
-  gint64 silent_us = now_us - node->active_heard_us;
-  gint64 promise_us;
-  gint64 allowance_us = node->decided ? node->settings.failover_timeout_us : node->settings.startup_allowance_us;
+  gint64   silent_us = now_us - node->active_heard_us;
+  gint64   promise_us;
+  gint64   allowance_us = node->decided ? node->settings.failover_timeout_us : node->settings.startup_allowance_us;
   gboolean allowance_over = now_us - node->fresh_from_us >= allowance_us;
 
   if (!node->told_eligible && !node->forced)
@@ -284,7 +284,7 @@ judge_dual_lost (SimWorld        *w,
                  const GemelView *before)
 {
   const GemelMessage *m = &w->input.u.message;
-  gboolean manual = node->view.recovery_mode == GEMEL_RECOVERY_MANUAL && !node->settings.dual_master && !m->dual_master;
+  gboolean            manual = node->view.recovery_mode == GEMEL_RECOVERY_MANUAL && !node->settings.dual_master && !m->dual_master;
 
   if (before->active_term == 0 || node->view.active_term != 0 || node->view.cause != GEMEL_CAUSE_DUAL_LOST || !manual ||
       w->input.type != GEMEL_INPUT_MESSAGE || m->recovery_mode != GEMEL_RECOVERY_MANUAL)
@@ -304,7 +304,7 @@ void
 sim_judge_dual (SimWorld *w)
 {
   const GemelCoreSettings *s = &w->plan.settings[0];
-  gint64 moment_us = 2 * s->heartbeat_interval_us + s->rtt_budget_us + 4 * w->plan.term_write_us;
+  gint64                   moment_us = 2 * s->heartbeat_interval_us + s->rtt_budget_us + 4 * w->plan.term_write_us;
 
   if (!sim_is_acting (w, &w->nodes[0]) || !sim_is_acting (w, &w->nodes[1]))
     {
@@ -390,9 +390,9 @@ may_start_switchover (SimWorld  *w,
                       GemelCause cause)
 {
   const GemelCoreSettings *s = &node->settings;
-  SimNode *peer = sim_peer (w, node);
-  SimNode *master = w->plan.roles_swapped ? &w->nodes[1] : &w->nodes[0];
-  gint64 patience_us = 2 * (s->drain_timeout_us + s->ready_timeout_us + s->failover_timeout_us) + sim_margin_us (w);
+  SimNode                 *peer = sim_peer (w, node);
+  SimNode                 *master = w->plan.roles_swapped ? &w->nodes[1] : &w->nodes[0];
+  gint64                   patience_us = 2 * (s->drain_timeout_us + s->ready_timeout_us + s->failover_timeout_us) + sim_margin_us (w);
 
   if (cause == GEMEL_CAUSE_USER)
     return w->now_us - MAX (node->request_us, peer->request_us) < patience_us;
@@ -437,7 +437,7 @@ sim_judge_entry (SimWorld *w,
                  SimNode  *node,
                  guint64   index)
 {
-  const SimNode *peer = sim_peer (w, node);
+  const SimNode  *peer = sim_peer (w, node);
   const SimEntry *a = &node->journal[index];
   const SimEntry *b = &peer->journal[index];
 

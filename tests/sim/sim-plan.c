@@ -74,7 +74,7 @@ draw_settings (SimPlan *plan,
                Draw    *d)
 {
   GemelCoreSettings *s = &plan->settings[0];
-  guint kind = (guint) draw_range (d, 0, 5);
+  guint              kind = (guint) draw_range (d, 0, 5);
 
   gemel_core_settings_init (s, kind == 0 ? GEMEL_PROFILE_LAN : kind == 1 ? GEMEL_PROFILE_FAST
                                                                          : GEMEL_PROFILE_WAN,
@@ -104,8 +104,8 @@ draw_world (SimPlan *plan,
             Draw    *d)
 {
   const GemelCoreSettings *s = &plan->settings[0];
-  gint64 hb = s->heartbeat_interval_us;
-  gint64 rtt = MIN (s->rtt_budget_us, hb);
+  gint64                   hb = s->heartbeat_interval_us;
+  gint64                   rtt = MIN (s->rtt_budget_us, hb);
 
   plan->delay_min_us = draw_range (d, rtt / 100, rtt / 10);
   plan->delay_mean_us = draw_range (d, rtt / 100, rtt / 20);
@@ -179,8 +179,8 @@ add_fault (SimPlan     *plan,
            Draw        *d)
 {
   const GemelCoreSettings *s = &plan->settings[0];
-  gint64 longest = MIN (6 * s->failover_timeout_us, plan->chaos_us / 10);
-  SimFault *f = &plan->faults[plan->n_faults];
+  gint64                   longest = MIN (6 * s->failover_timeout_us, plan->chaos_us / 10);
+  SimFault                *f = &plan->faults[plan->n_faults];
 
   f->type = type;
   f->node = (guint) draw_range (d, 0, 1);
@@ -233,7 +233,7 @@ sim_plan_from_seed (SimPlan *plan,
                     guint64  seed,
                     guint64  steps)
 {
-  Draw d = { seed, 0 };
+  Draw  d = { seed, 0 };
   guint extras;
 
   memset (plan, 0, sizeof *plan);

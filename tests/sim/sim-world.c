@@ -51,7 +51,7 @@ static void
 reset_node (SimWorld *w,
             guint     index)
 {
-  SimNode *node = &w->nodes[index];
+  SimNode  *node = &w->nodes[index];
   SimEntry *journal = node->journal;
 
   memset (node, 0, sizeof *node);
@@ -397,8 +397,8 @@ add_stats (SimWorld *w,
            SimStats *stats)
 {
   const guint64 *from = (const guint64 *) &w->stats;
-  guint64 *to = (guint64 *) stats;
-  guint64 edges;
+  guint64       *to = (guint64 *) stats;
+  guint64        edges;
 
   w->stats.runs = 1;
   w->stats.steps = w->steps;
