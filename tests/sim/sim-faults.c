@@ -56,11 +56,12 @@ change_settings (SimWorld *w,
                  gint64    bits)
 {
   for (guint i = 0; i < 2; i++)
+    if (w->nodes[i].settings.recovery_mode == GEMEL_RECOVERY_AUTOMATIC)
+      w->nodes[i].automatic_us = w->now_us;
+  for (guint i = 0; i < 2; i++)
     {
       SimNode *node = &w->nodes[i];
 
-      if (node->settings.role == GEMEL_ROLE_MASTER && node->settings.recovery_mode == GEMEL_RECOVERY_AUTOMATIC)
-        node->automatic_us = w->now_us;
       node->settings.recovery_mode = (bits & 1) != 0 ? GEMEL_RECOVERY_AUTOMATIC : GEMEL_RECOVERY_MANUAL;
       node->settings.standby_level = (bits >> i & 2) != 0 ? GEMEL_LEVEL_WARM : GEMEL_LEVEL_COLD;
       node->settings.dual_master = (bits & 24) == 24;
@@ -217,6 +218,21 @@ unpair (SimWorld *w,
   sim_host_look (w, node);
 }
 
+/* Each learns it in its own time; meanwhile they refuse each other's messages. */
+static void
+swap_roles (SimWorld *w)
+{
+  GemelRole role = w->nodes[0].settings.role;
+
+  if (role == GEMEL_ROLE_INDEPENDENT || w->nodes[1].settings.role == GEMEL_ROLE_INDEPENDENT)
+    return;
+  w->nodes[0].settings.role = w->nodes[1].settings.role;
+  w->nodes[1].settings.role = role;
+  disturb (w, w->now_us + 2 * w->nodes[0].settings.startup_allowance_us + 2 * w->nodes[1].settings.startup_allowance_us);
+  for (guint i = 0; i < 2; i++)
+    sim_host_look (w, &w->nodes[i]);
+}
+
 /**
  * sim_fault_begin:
  * @w: the world
@@ -287,6 +303,9 @@ sim_fault_begin (SimWorld       *w,
       break;
     case SIM_FAULT_UNPAIR:
       unpair (w, node, until_us);
+      break;
+    case SIM_FAULT_SWAP:
+      swap_roles (w);
       break;
     case SIM_N_FAULTS:
       break;

@@ -29,7 +29,7 @@ sim_calm_bound_us (const SimWorld *w)
 static void
 judge_who (SimWorld *w)
 {
-  SimNode *master = w->plan.roles_swapped ? &w->nodes[1] : &w->nodes[0];
+  SimNode *master = w->nodes[0].settings.role == GEMEL_ROLE_MASTER ? &w->nodes[0] : &w->nodes[1];
   guint    n_acting = 0;
 
   for (guint i = 0; i < 2; i++)

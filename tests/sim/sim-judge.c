@@ -191,7 +191,7 @@ judge_handover (SimWorld *w,
   for (guint key = 0; key < SIM_KEYS; key++)
     if (node->values[key] < h->values[key])
       sim_fail (w, "switchover-lost", "node %u lacks runtime state of its predecessor", node->index);
-  if (sim_is_acting (w, sim_peer (w, node)))
+  if (sim_is_acting (w, sim_peer (w, node)) && w->frozen_until_us < w->now_us)
     sim_fail (w, "commit-late", "node %u is active by commit while its predecessor acts", node->index);
 }
 
@@ -220,7 +220,7 @@ judge_reason (SimWorld *w,
   gint64   allowance_us = node->decided ? node->settings.failover_timeout_us : node->settings.startup_allowance_us;
   gboolean allowance_over = now_us - node->fresh_from_us >= allowance_us;
 
-  if (!node->told_eligible && !node->forced)
+  if (!node->had_data && !node->forced)
     sim_fail (w, "eligible", "node %u takes over without the data of the pair", node->index);
   if (node->excused || node->forced || node->view.role == GEMEL_ROLE_INDEPENDENT)
     return;
@@ -332,6 +332,8 @@ sim_judge_step (SimWorld        *w,
                 SimNode         *node,
                 const GemelView *before)
 {
+  if (node->view.state == GEMEL_STATE_CANDIDATE && before->state != GEMEL_STATE_CANDIDATE)
+    node->had_data = node->told_eligible;
   judge_terms (w, node, before);
   judge_commit (w, node, before);
   judge_dual_lost (w, node, before);
@@ -430,7 +432,8 @@ sim_judge_action (SimWorld          *w,
  * @node: appended an entry
  * @index: where
  *
- * Log matching. A node that was independent wrote for itself, so such runs are left out.
+ * Log matching. A node that was independent, or lost its role, wrote for itself, so such runs are
+ * left out.
  */
 void
 sim_judge_entry (SimWorld *w,
@@ -441,7 +444,7 @@ sim_judge_entry (SimWorld *w,
   const SimEntry *a = &node->journal[index];
   const SimEntry *b = &peer->journal[index];
 
-  if (index >= peer->journal_len || a->term != b->term || a->hash == b->hash || w->stats.faults[SIM_FAULT_UNPAIR] > 0)
+  if (index >= peer->journal_len || a->term != b->term || a->hash == b->hash || w->stats.faults[SIM_FAULT_UNPAIR] + w->stats.faults[SIM_FAULT_SWAP] > 0)
     return;
   sim_fail (w, "log-matching", "two entries of term %" G_GUINT64_FORMAT " at sequence %" G_GUINT64_FORMAT " differ", a->term, index + 1);
 }

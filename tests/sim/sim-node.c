@@ -230,6 +230,7 @@ sim_pause (SimWorld *w,
     {
       sim_set_clock (w, node, node->drift_ppm);
       node->vm_paused = TRUE;
+      w->frozen_until_us = MAX (w->frozen_until_us, w->now_us + duration_us + sim_margin_us (w));
     }
   node->resume_us = w->now_us + duration_us;
   sim_push (w, node->resume_us, SIM_EVENT_RESUME, node->index, node->life, 0, 0);

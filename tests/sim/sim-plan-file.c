@@ -106,6 +106,7 @@ static const char *const fault_names[SIM_N_FAULTS] = {
   [SIM_FAULT_FORCE] = "force",
   [SIM_FAULT_SETTINGS] = "settings",
   [SIM_FAULT_UNPAIR] = "unpair",
+  [SIM_FAULT_SWAP] = "swap",
 };
 
 static gint64

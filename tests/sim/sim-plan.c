@@ -148,6 +148,8 @@ sim_fault_allowed (const SimPlan *plan,
     return mark % 8 == 0;
   if (type == SIM_FAULT_UNPAIR)
     return mark % 8 == 1;
+  if (type == SIM_FAULT_SWAP)
+    return mark % 8 == 2;
   return TRUE;
 }
 
@@ -192,6 +194,45 @@ add_fault (SimPlan     *plan,
   f->duration_us = draw_log (d, s->heartbeat_interval_us / 2, longest);
   f->amount = draw_amount (plan, type, d);
   plan->n_faults++;
+}
+
+static void
+add_exactly (SimPlan     *plan,
+             SimFaultType type,
+             guint        node,
+             gint64       at_us,
+             gint64       duration_us,
+             gint64       amount)
+{
+  if (sim_fault_allowed (plan, type))
+    plan->faults[plan->n_faults++] = (SimFault) { at_us, type, node, duration_us, amount };
+}
+
+/* A switchover that is disturbed while it is under way: chance alone rarely hits so short a time. */
+static void
+add_disturbed_switchover (SimPlan *plan,
+                          Draw    *d)
+{
+  static const SimFaultType disturbances[] = { SIM_FAULT_JOURNAL_ERROR, SIM_FAULT_VM_PAUSE, SIM_FAULT_SWAP, SIM_FAULT_CRASH,
+                                               SIM_FAULT_PAUSE, SIM_FAULT_CUT, SIM_FAULT_SETTINGS, SIM_FAULT_FORCE,
+                                               SIM_FAULT_STOP, SIM_FAULT_LATE_COMMIT, SIM_FAULT_TERM_ERROR };
+  const GemelCoreSettings *s = &plan->settings[0];
+  gint64 at_us = draw_range (d, plan->chaos_us / 20, plan->chaos_us * 9 / 10);
+  gint64 later_us = at_us + draw_log (d, MAX (plan->delay_min_us, 10), 2 * s->heartbeat_interval_us);
+  gint64 duration_us = draw_range (d, s->failover_timeout_us / 2, 3 * s->failover_timeout_us);
+  guint node = (guint) draw_range (d, 0, 1);
+
+  add_exactly (plan, SIM_FAULT_SWITCHOVER, node, at_us, 0, 0);
+  if (draw_chance (d, 60))
+    {
+      add_exactly (plan, disturbances[draw (d) % G_N_ELEMENTS (disturbances)], (guint) draw_range (d, 0, 1), later_us, duration_us,
+                   draw_range (d, 0, s->heartbeat_interval_us));
+      return;
+    }
+  /* Aborted and asked for again, while the word of it gets lost. */
+  add_exactly (plan, SIM_FAULT_LOSS, node, later_us, draw_log (d, 1000, s->heartbeat_interval_us), 700000);
+  add_exactly (plan, SIM_FAULT_ABORT, node, later_us + 1, 0, 0);
+  add_exactly (plan, SIM_FAULT_SWITCHOVER, node, later_us + 2, 0, 0);
 }
 
 static int
@@ -252,5 +293,8 @@ sim_plan_from_seed (SimPlan *plan,
       if (sim_fault_allowed (plan, type))
         add_fault (plan, type, &d);
     }
+  extras = (guint) draw_range (&d, 2, 8);
+  for (guint i = 0; i < extras; i++)
+    add_disturbed_switchover (plan, &d);
   qsort (plan->faults, plan->n_faults, sizeof *plan->faults, compare_faults);
 }

@@ -95,6 +95,7 @@ reset (SimWorld      *w,
   w->calm = FALSE;
   w->judged = FALSE;
   w->dual_since_us = G_MAXINT64;
+  w->frozen_until_us = -1;
   sim_payloads_reset (w);
   for (guint i = 0; i < 2; i++)
     reset_node (w, i);
