@@ -40,12 +40,15 @@ ask (SimWorld      *w,
   /* The manual says: with an unreadable term, only after it has heard the other node. */
   if (type == GEMEL_INPUT_FORCE_ACTIVE && node->core.never_eligible && !node->view.peer_known)
     return;
-  w->input.u.request_id = ++w->n_requests;
+  if (type != GEMEL_INPUT_ABORT_SWITCHOVER)
+    node->request_id = ++w->n_requests;
+  w->input.u.request_id = node->request_id;
   if (type == GEMEL_INPUT_REQUEST_SWITCHOVER)
     node->request_us = w->now_us;
   if (type == GEMEL_INPUT_FORCE_ACTIVE)
     {
       disturb (w, w->now_us + sim_margin_us (w));
+      w->frozen_until_us = MAX (w->frozen_until_us, w->now_us + sim_margin_us (w));
     }
   sim_step_type (w, node, type);
   sim_host_look (w, node);

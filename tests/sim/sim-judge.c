@@ -86,6 +86,10 @@ judge_message (SimWorld           *w,
     return;
   node->fresh = TRUE;
   node->must_refresh = FALSE;
+  if (m->nonce == node->heard_nonce && m->ts_us < node->heard_ts_us)
+    return;
+  node->heard_nonce = m->nonce;
+  node->heard_ts_us = m->ts_us;
   node->peer_idle = m->active_term == 0;
   if (m->active_term == 0)
     return;

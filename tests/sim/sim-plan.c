@@ -116,7 +116,7 @@ draw_world (SimPlan *plan,
   plan->journal_write_us = draw_log (d, 50, MAX (100, hb / 2));
   plan->dial_us = draw_range (d, hb / 2, 3 * hb);
   plan->link_timeout_us = s->failover_timeout_us * draw_range (d, 10, 30) / 10;
-  plan->notice_us = draw_log (d, hb / 20 + 1, 2 * hb);
+  plan->notice_us = draw_chance (d, 30) ? 1 : draw_log (d, hb / 20 + 1, 2 * hb);
   plan->edit_us = draw_range (d, hb, 20 * hb);
   plan->post_us = draw_range (d, hb, 10 * hb);
   plan->pull_us = draw_range (d, hb, 3 * hb);
@@ -235,6 +235,22 @@ add_disturbed_switchover (SimPlan *plan,
   add_exactly (plan, SIM_FAULT_SWITCHOVER, node, later_us + 2, 0, 0);
 }
 
+/* An order to a node that has just begun and knows nothing yet. */
+static void
+add_early_order (SimPlan *plan,
+                 Draw    *d)
+{
+  const GemelCoreSettings *s = &plan->settings[0];
+  gint64 at_us = draw_range (d, 0, plan->chaos_us * 8 / 10);
+  guint node = (guint) draw_range (d, 0, 1);
+
+  if (!sim_fault_allowed (plan, SIM_FAULT_FORCE))
+    return;
+  add_exactly (plan, SIM_FAULT_CUT, node, at_us, s->failover_timeout_us, 0);
+  add_exactly (plan, SIM_FAULT_CRASH, node, at_us + 1, 1, 0);
+  add_exactly (plan, SIM_FAULT_FORCE, node, at_us + plan->notice_us + draw_range (d, 2, s->startup_allowance_us / 2), 0, 0);
+}
+
 static int
 compare_faults (gconstpointer a,
                 gconstpointer b)
@@ -296,5 +312,6 @@ sim_plan_from_seed (SimPlan *plan,
   extras = (guint) draw_range (&d, 2, 8);
   for (guint i = 0; i < extras; i++)
     add_disturbed_switchover (plan, &d);
+  add_early_order (plan, &d);
   qsort (plan->faults, plan->n_faults, sizeof *plan->faults, compare_faults);
 }

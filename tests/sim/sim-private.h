@@ -222,12 +222,15 @@ typedef struct
   gboolean peer_idle;        /* the last word of the peer was: not active */
   guint64  heard_term;       /* it was active in */
   gboolean excused;          /* notice or trusted refusal: may act without silence */
+  guint64 heard_nonce;
+  gint64 heard_ts_us; /* newest word of that process */
   gboolean had_data;           /* when its candidacy began */
   gboolean forced;           /* an order: may act whatever it hears */
   gint64   promise_until_us; /* boot time; given with a commit */
   gint64   start_promise_us; /* boot time; for what the process before this one may have given */
   guint64  ready_id;         /* CAUGHT_UP was reported for it */
   guint64  since_term;
+  guint64 request_id; /* last of a person here */
   gint64   request_us;   /* world time of the last request of a person */
   gint64   automatic_us; /* world time when recovery was automatic last */
 } SimNode;
@@ -270,7 +273,7 @@ struct _SimWorld
   gint64       disturbed_until_us; /* a dual active before this has an excuse */
   gint64       dual_since_us;      /* G_MAXINT64: there is none */
   SimNode      nodes[2];
-  gint64       frozen_until_us;    /* a machine stood still together with its clock */
+  gint64       frozen_until_us;    /* A1 is false, or an administrator overruled the rules */
   SimHandover  handover;
   SimPairAck   pair_acks[SIM_KEYS];
   guint        n_edits;

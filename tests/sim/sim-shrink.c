@@ -58,6 +58,16 @@ drop_later_faults (Shrinker *s,
     (void) try_without (s, plan, keep, plan->n_faults - keep);
 }
 
+/* Often the last ones are all that it takes. */
+static void
+keep_last_faults (Shrinker *s,
+                  SimPlan  *plan)
+{
+  for (guint keep = 0; keep <= 4 && keep < plan->n_faults; keep++)
+    if (try_without (s, plan, 0, plan->n_faults - keep))
+      return;
+}
+
 static void
 drop_faults (Shrinker *s,
              SimPlan  *plan)
@@ -115,6 +125,7 @@ sim_shrink (SimWorld         *world,
   Shrinker s = { world, verdict, budget_runs, 0 };
 
   drop_later_faults (&s, plan);
+  keep_last_faults (&s, plan);
   drop_faults (&s, plan);
   quieten (&s, plan);
   return s.used;
