@@ -205,7 +205,7 @@ add_exactly (SimPlan     *plan,
              gint64       amount)
 {
   if (sim_fault_allowed (plan, type))
-    plan->faults[plan->n_faults++] = (SimFault) { at_us, type, node, duration_us, amount };
+    plan->faults[plan->n_faults++] = (SimFault){ at_us, type, node, duration_us, amount };
 }
 
 /* A switchover that is disturbed while it is under way: chance alone rarely hits so short a time. */
@@ -216,11 +216,11 @@ add_disturbed_switchover (SimPlan *plan,
   static const SimFaultType disturbances[] = { SIM_FAULT_JOURNAL_ERROR, SIM_FAULT_VM_PAUSE, SIM_FAULT_SWAP, SIM_FAULT_CRASH,
                                                SIM_FAULT_PAUSE, SIM_FAULT_CUT, SIM_FAULT_SETTINGS, SIM_FAULT_FORCE,
                                                SIM_FAULT_STOP, SIM_FAULT_LATE_COMMIT, SIM_FAULT_TERM_ERROR };
-  const GemelCoreSettings *s = &plan->settings[0];
-  gint64 at_us = draw_range (d, plan->chaos_us / 20, plan->chaos_us * 9 / 10);
-  gint64 later_us = at_us + draw_log (d, MAX (plan->delay_min_us, 10), 2 * s->heartbeat_interval_us);
-  gint64 duration_us = draw_range (d, s->failover_timeout_us / 2, 3 * s->failover_timeout_us);
-  guint node = (guint) draw_range (d, 0, 1);
+  const GemelCoreSettings  *s = &plan->settings[0];
+  gint64                    at_us = draw_range (d, plan->chaos_us / 20, plan->chaos_us * 9 / 10);
+  gint64                    later_us = at_us + draw_log (d, MAX (plan->delay_min_us, 10), 2 * s->heartbeat_interval_us);
+  gint64                    duration_us = draw_range (d, s->failover_timeout_us / 2, 3 * s->failover_timeout_us);
+  guint                     node = (guint) draw_range (d, 0, 1);
 
   add_exactly (plan, SIM_FAULT_SWITCHOVER, node, at_us, 0, 0);
   if (draw_chance (d, 60))
@@ -241,8 +241,8 @@ add_early_order (SimPlan *plan,
                  Draw    *d)
 {
   const GemelCoreSettings *s = &plan->settings[0];
-  gint64 at_us = draw_range (d, 0, plan->chaos_us * 8 / 10);
-  guint node = (guint) draw_range (d, 0, 1);
+  gint64                   at_us = draw_range (d, 0, plan->chaos_us * 8 / 10);
+  guint                    node = (guint) draw_range (d, 0, 1);
 
   if (!sim_fault_allowed (plan, SIM_FAULT_FORCE))
     return;

@@ -216,21 +216,21 @@ typedef struct
   guint64  used_term;     /* S2: last activation */
   gint64   fresh_from_us; /* boot time; exchanges before it do not count */
   gboolean fresh;
-  gboolean decided;          /* was a standby before the pause: a silence is enough for it */
-  gboolean must_refresh;     /* slept too long: no effect before a fresh exchange */
-  gint64   active_heard_us;  /* boot time; peer said that it is active */
-  gboolean peer_idle;        /* the last word of the peer was: not active */
-  guint64  heard_term;       /* it was active in */
-  gboolean excused;          /* notice or trusted refusal: may act without silence */
-  guint64 heard_nonce;
-  gint64 heard_ts_us; /* newest word of that process */
-  gboolean had_data;           /* when its candidacy began */
+  gboolean decided;         /* was a standby before the pause: a silence is enough for it */
+  gboolean must_refresh;    /* slept too long: no effect before a fresh exchange */
+  gint64   active_heard_us; /* boot time; peer said that it is active */
+  gboolean peer_idle;       /* the last word of the peer was: not active */
+  guint64  heard_term;      /* it was active in */
+  gboolean excused;         /* notice or trusted refusal: may act without silence */
+  guint64  heard_nonce;
+  gint64   heard_ts_us;      /* newest word of that process */
+  gboolean had_data;         /* when its candidacy began */
   gboolean forced;           /* an order: may act whatever it hears */
   gint64   promise_until_us; /* boot time; given with a commit */
   gint64   start_promise_us; /* boot time; for what the process before this one may have given */
   guint64  ready_id;         /* CAUGHT_UP was reported for it */
   guint64  since_term;
-  guint64 request_id; /* last of a person here */
+  guint64  request_id;   /* last of a person here */
   gint64   request_us;   /* world time of the last request of a person */
   gint64   automatic_us; /* world time when recovery was automatic last */
 } SimNode;
@@ -273,7 +273,7 @@ struct _SimWorld
   gint64       disturbed_until_us; /* a dual active before this has an excuse */
   gint64       dual_since_us;      /* G_MAXINT64: there is none */
   SimNode      nodes[2];
-  gint64       frozen_until_us;    /* A1 is false, or an administrator overruled the rules */
+  gint64       frozen_until_us; /* A1 is false, or an administrator overruled the rules */
   SimHandover  handover;
   SimPairAck   pair_acks[SIM_KEYS];
   guint        n_edits;

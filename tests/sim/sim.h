@@ -50,7 +50,7 @@ typedef enum
   SIM_FAULT_FORCE,         /* an administrator forces this node active */
   SIM_FAULT_SETTINGS,      /* a person changes recovery mode and standby level */
   SIM_FAULT_UNPAIR,        /* the node becomes independent for a while */
-  SIM_FAULT_SWAP,           /* master and backup change their roles */
+  SIM_FAULT_SWAP,          /* master and backup change their roles */
   SIM_N_FAULTS
 } SimFaultType;
 

@@ -104,7 +104,7 @@ test_shrinker_finds_a_small_plan (void)
 
   g_assert_true (find_failure (world, &e, plan, &found));
   n_before = plan->n_faults;
-  g_assert_cmpuint (sim_shrink (world, plan, &found, 400), <=, 400);
+  g_assert_cmpuint (sim_shrink (world, plan, &found, 1500), <=, 1500);
   g_test_message ("%u faults became %u", n_before, plan->n_faults);
   g_assert_cmpuint (plan->n_faults, <=, 6);
   g_assert_false (sim_run (world, plan, NULL, NULL, &again));
