@@ -92,7 +92,7 @@ gemel_event_text (GemelEventCode code,
                   gint64         a,
                   gint64         b)
 {
-  const char *why = gemel_cause_text (cause);
+  const char           *why = gemel_cause_text (cause);
   const GemelEventInfo *info = gemel_event_info (code);
 
   if (code == GEMEL_EVENT_CHANGEOVER)
@@ -129,4 +129,35 @@ gemel_event_text (GemelEventCode code,
   if (code == GEMEL_EVENT_PROTOCOL_VIOLATION)
     return g_strdup ("the peer broke the protocol; its messages are refused and counted");
   return g_strdup_printf ("%s: %s", info != NULL ? info->token : "event", why);
+}
+
+/**
+ * gemel_event_text_about:
+ * @code: what happened
+ * @subject: (nullable): a provider
+ * @detail: a reason, an address, a path or an error, as the part that reports it has it
+ *
+ * Returns: (transfer full): a sentence, lower case, without a full stop.
+ * Thread: any
+ */
+char *
+gemel_event_text_about (GemelEventCode code,
+                        const char    *subject,
+                        const char    *detail)
+{
+  const char *what = subject != NULL ? subject : "the peer";
+
+  if (code == GEMEL_EVENT_LINK_UP)
+    return g_strdup_printf ("the link to the peer at %s stands", detail);
+  if (code == GEMEL_EVENT_LINK_DOWN)
+    return g_strdup_printf ("the link to the peer broke: %s", detail);
+  if (code == GEMEL_EVENT_FULL_SYNC_NEEDED)
+    return g_strdup_printf ("%s needs a full copy: %s", what, detail);
+  if (code == GEMEL_EVENT_FULL_SYNC_DONE)
+    return g_strdup_printf ("a full copy of %s was taken and verified: %s", what, detail);
+  if (code == GEMEL_EVENT_FULL_SYNC_FAILED)
+    return g_strdup_printf ("the full copy of %s failed and is tried again: %s", what, detail);
+  if (code == GEMEL_EVENT_CONFIG_KEPT)
+    return g_strdup_printf ("the configuration that was replaced is kept in %s", detail);
+  return g_strdup (detail);
 }

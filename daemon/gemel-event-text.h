@@ -9,11 +9,14 @@
 
 G_BEGIN_DECLS
 
-char *gemel_event_text (GemelEventCode code,
-                        GemelCause     cause,
-                        guint64        term,
-                        gint64         a,
-                        gint64         b);
+char       *gemel_event_text (GemelEventCode code,
+                              GemelCause     cause,
+                              guint64        term,
+                              gint64         a,
+                              gint64         b);
+char       *gemel_event_text_about (GemelEventCode code,
+                                    const char    *subject,
+                                    const char    *detail);
 const char *gemel_cause_text (GemelCause cause);
 
 G_END_DECLS

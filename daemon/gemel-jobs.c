@@ -90,9 +90,9 @@ static void
 forget_oldest_ended (GemelJobs *jobs)
 {
   GHashTableIter iter;
-  gpointer value;
-  Job *oldest = NULL;
-  guint64 id;
+  gpointer       value;
+  Job           *oldest = NULL;
+  guint64        id;
 
   g_hash_table_iter_init (&iter, jobs->table);
   while (g_hash_table_iter_next (&iter, NULL, &value))
@@ -179,9 +179,9 @@ gemel_jobs_report (GemelJobs  *jobs,
 static gboolean
 on_expired (gpointer user_data)
 {
-  Job *job = user_data;
+  Job       *job = user_data;
   GemelJobs *jobs = job->jobs;
-  guint64 id = job->id;
+  guint64    id = job->id;
 
   g_hash_table_remove (jobs->table, &id);
   jobs->changed (id, TRUE, jobs->user_data);
@@ -277,7 +277,7 @@ gemel_jobs_find_running (GemelJobs  *jobs,
                          const char *operation)
 {
   GHashTableIter iter;
-  gpointer value;
+  gpointer       value;
 
   g_hash_table_iter_init (&iter, jobs->table);
   while (g_hash_table_iter_next (&iter, NULL, &value))

@@ -32,7 +32,7 @@ void
 gemel_node_apply_peer (GemelNode *node)
 {
   g_autofree char *address = dup_dial_address (node);
-  const guint8 *pin = node->identity.paired ? node->identity.peer_pin : NULL;
+  const guint8    *pin = node->identity.paired ? node->identity.peer_pin : NULL;
 
   gemel_listener_set_peer (node->listener, pin);
   gemel_sync_set_peer (node->sync, address, pin, node->session_up);
@@ -52,7 +52,7 @@ on_saved (GObject      *source,
           GAsyncResult *result,
           gpointer      user_data)
 {
-  GemelNode *node = user_data;
+  GemelNode         *node = user_data;
   g_autoptr (GError) local_error = NULL;
 
   if (!gemel_node_db_save_identity_finish (node->node_db, result, &local_error))
@@ -64,7 +64,7 @@ on_peer_saved (GObject      *source,
                GAsyncResult *result,
                gpointer      user_data)
 {
-  GemelNode *node = user_data;
+  GemelNode         *node = user_data;
   g_autoptr (GError) local_error = NULL;
 
   if (!gemel_node_db_save_setting_finish (node->node_db, result, &local_error))
@@ -89,7 +89,7 @@ adopt_pair (GemelNode                *node,
             const GemelPairingResult *result,
             GError                  **error)
 {
-  GemelRole role = result->slot == 0 ? GEMEL_ROLE_MASTER : GEMEL_ROLE_BACKUP;
+  GemelRole        role = result->slot == 0 ? GEMEL_ROLE_MASTER : GEMEL_ROLE_BACKUP;
   g_autofree char *message = g_strdup_printf ("paired with %s as %s", result->peer_name, gemel_role_to_string (role));
 
   if (!gemel_node_save_role (node, role, error))
@@ -117,11 +117,11 @@ static char *
 dup_public_address (GemelNode  *node,
                     const char *asked)
 {
-  const char *set = gemel_settings_get_string (node->settings, "link.public-address");
-  const char *bound = gemel_settings_get_string (node->settings, "link.bind-address");
-  const char *host = asked != NULL && asked[0] != '\0' ? asked : set[0] != '\0' ? set
-                                                               : bound[0] != '\0' ? bound
-                                                                                  : g_get_host_name ();
+  const char                    *set = gemel_settings_get_string (node->settings, "link.public-address");
+  const char                    *bound = gemel_settings_get_string (node->settings, "link.bind-address");
+  const char                    *host = asked != NULL && asked[0] != '\0' ? asked : set[0] != '\0'   ? set
+                                                                                  : bound[0] != '\0' ? bound
+                                                                                                     : g_get_host_name ();
   g_autoptr (GSocketConnectable) parsed = g_network_address_parse (host, gemel_listener_get_port (node->listener), NULL);
 
   if (parsed == NULL)
@@ -150,7 +150,7 @@ gemel_node_pair_invite (GemelNode  *node,
                         GError    **error)
 {
   g_autofree char *public_address = NULL;
-  gint64 now_us = gemel_clock_boot_us ();
+  gint64           now_us = gemel_clock_boot_us ();
 
   if (node->identity.paired)
     {
@@ -191,10 +191,10 @@ on_served (GObject      *source,
            GAsyncResult *result,
            gpointer      user_data)
 {
-  Guest *guest = user_data;
-  GemelNode *node = guest->node;
-  g_autofree char *address = g_steal_pointer (&guest->address);
-  g_autoptr (GError) local_error = NULL;
+  Guest                         *guest = user_data;
+  GemelNode                     *node = guest->node;
+  g_autofree char               *address = g_steal_pointer (&guest->address);
+  g_autoptr (GError)             local_error = NULL;
   g_autoptr (GemelPairingResult) pair = NULL;
 
   g_free (guest);
@@ -225,7 +225,7 @@ gemel_node_serve_pairing (GemelNode *node,
                           GIOStream *io)
 {
   g_autoptr (GIOStream) owned = io;
-  Guest *guest;
+  Guest                *guest;
 
   if (node->invitation == NULL)
     return;
@@ -248,9 +248,9 @@ on_joined (GObject      *source,
            GAsyncResult *result,
            gpointer      user_data)
 {
-  g_autofree Join *join = user_data;
-  GemelNode *node = join->node;
-  g_autoptr (GError) local_error = NULL;
+  g_autofree Join               *join = user_data;
+  GemelNode                     *node = join->node;
+  g_autoptr (GError)             local_error = NULL;
   g_autoptr (GemelPairingResult) pair = gemel_pairing_join_finish (result, &local_error);
 
   if (pair != NULL && adopt_pair (node, pair, &local_error))
@@ -278,7 +278,7 @@ gemel_node_pair_join (GemelNode  *node,
                       const char *code,
                       GError    **error)
 {
-  Join *join;
+  Join   *join;
   guint64 job;
 
   if (node->identity.paired)
@@ -317,8 +317,8 @@ on_unpaired (GObject      *source,
              gpointer      user_data)
 {
   g_autofree Unpair *unpair = user_data;
-  GemelNode *node = unpair->node;
-  g_autoptr (GTask) task = unpair->task;
+  GemelNode         *node = unpair->node;
+  g_autoptr (GTask)  task = unpair->task;
   g_autoptr (GError) local_error = NULL;
 
   if (!gemel_node_db_save_identity_finish (node->node_db, result, &local_error))
@@ -352,7 +352,7 @@ gemel_node_unpair (GemelNode *node,
                    GTask     *task)
 {
   g_autoptr (GError) local_error = NULL;
-  Unpair *unpair;
+  Unpair            *unpair;
 
   if (!node->identity.paired || !gemel_node_save_role (node, GEMEL_ROLE_INDEPENDENT, &local_error))
     {

@@ -7,7 +7,6 @@
  */
 #include "gemel-event-text.h"
 #include "gemel-node-private.h"
-#include "link/gemel-guard-wire.h"
 #include "system/gemel-clock.h"
 #include "system/gemel-notify.h"
 
@@ -53,7 +52,7 @@ gemel_node_post (GemelNode     *node,
                  GDestroyNotify data_free)
 {
   g_autoptr (GSource) source = g_idle_source_new ();
-  Call *call = g_new0 (Call, 1);
+  Call               *call = g_new0 (Call, 1);
 
   call->node = node;
   call->func = func;
@@ -78,10 +77,10 @@ on_event_stored (GObject      *source,
                  gpointer      user_data)
 {
   g_autofree PendingEvent *pending = user_data;
-  g_autoptr (GemelEvent) event = pending->event;
-  g_autoptr (GError) local_error = NULL;
-  GemelNode *node = pending->node;
-  guint64 id = gemel_node_db_add_event_finish (node->node_db, result, &local_error);
+  g_autoptr (GemelEvent)   event = pending->event;
+  g_autoptr (GError)       local_error = NULL;
+  GemelNode               *node = pending->node;
+  guint64                  id = gemel_node_db_add_event_finish (node->node_db, result, &local_error);
 
   if (id == 0)
     {
@@ -121,8 +120,8 @@ gemel_node_add_event (GemelNode     *node,
                       gint64         b)
 {
   const GemelEventInfo *info = gemel_event_info (code);
-  PendingEvent *pending = g_new0 (PendingEvent, 1);
-  GemelEvent *event = g_new0 (GemelEvent, 1);
+  PendingEvent         *pending = g_new0 (PendingEvent, 1);
+  GemelEvent           *event = g_new0 (GemelEvent, 1);
 
   event->unix_us = gemel_clock_unix_us ();
   event->boot_us = gemel_clock_boot_us ();
@@ -265,7 +264,8 @@ on_link_event (GemelEventCode code,
                gpointer       user_data)
 {
   g_autofree char *sentence = text == NULL ? gemel_event_text (code, cause, term, a, b) : NULL;
-  Report *report = report_new (code, NULL, text != NULL ? text : sentence);
+  g_autofree char *told = text != NULL ? gemel_event_text_about (code, NULL, text) : NULL;
+  Report          *report = report_new (code, text, told != NULL ? told : sentence);
 
   report->cause = cause;
   report->term = term;
@@ -357,6 +357,7 @@ take_peer_status (GemelNode *node,
     return; /* the last one stays, with its age */
   g_clear_pointer (&node->peer, gemel_peer_status_free);
   node->peer = gemel_peer_status_copy (data);
+  gemel_sync_set_peer_name (node->sync, node->peer->name);
   node->peer_status_unix_us = gemel_clock_unix_us ();
   gemel_node_mark (node, FALSE);
 }
@@ -462,7 +463,8 @@ on_sync_event (GemelEventCode code,
                gint64         a,
                gpointer       user_data)
 {
-  Report *report = report_new (code, subject, message);
+  g_autofree char *told = gemel_event_text_about (code, subject, message);
+  Report          *report = report_new (code, subject, told);
 
   report->a = a;
   gemel_node_post (user_data, take_report, report, report_free);
@@ -523,7 +525,7 @@ on_identity_saved (GObject      *source,
                    GAsyncResult *result,
                    gpointer      user_data)
 {
-  GemelNode *node = user_data;
+  GemelNode         *node = user_data;
   g_autoptr (GError) local_error = NULL;
 
   if (!gemel_node_db_save_identity_finish (node->node_db, result, &local_error))
@@ -553,7 +555,7 @@ on_standing (gboolean         eligible,
 {
   GemelNode *node = user_data;
   GemelInput input = { .type = GEMEL_INPUT_SYNC, .u.sync = { eligible, synced } };
-  Standing *standing = g_new0 (Standing, 1);
+  Standing  *standing = g_new0 (Standing, 1);
 
   gemel_link_push (node->link, &input);
   standing->eligible = eligible;
@@ -602,7 +604,7 @@ static void
 take_soft_restart (GemelNode *node,
                    gpointer   data)
 {
-  gboolean begin = GPOINTER_TO_INT (data);
+  gboolean  begin = GPOINTER_TO_INT (data);
   GemelView view;
 
   if (node->exiting)
@@ -636,16 +638,40 @@ const GemelSyncPort gemel_node_sync_port = {
 
 /* ---- stores ---- */
 
+typedef struct
+{
+  guint64 seq;
+  GStrv   providers;
+} ConfigChange;
+
+static void
+config_change_free (gpointer data)
+{
+  ConfigChange *change = data;
+
+  g_strfreev (change->providers);
+  g_free (change);
+}
+
 static void
 take_config_change (GemelNode *node,
                     gpointer   data)
 {
-  gemel_node_take_shared_settings (node);
+  const ConfigChange *change = data;
+  const char *const  *providers = (const char *const *) change->providers;
+
+  if (g_strv_contains (providers, GEMEL_SETTINGS_PROVIDER))
+    gemel_node_take_shared_settings (node);
+  if (node->surface != NULL)
+    node->surface->config_changed (change->seq, providers, node->surface_data);
 }
 
-static gboolean
-touches_settings (GPtrArray *entries)
+static GStrv
+dup_touched_providers (GPtrArray *entries)
 {
+  g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
+  g_autoptr (GHashTable)   seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
   for (guint i = 0; i < entries->len; i++)
     {
       g_autoptr (GPtrArray) ops = gemel_entry_dup_ops (g_ptr_array_index (entries, i), NULL);
@@ -654,11 +680,11 @@ touches_settings (GPtrArray *entries)
         {
           const GemelConfigOp *op = g_ptr_array_index (ops, j);
 
-          if (g_str_equal (op->provider, GEMEL_SETTINGS_PROVIDER))
-            return TRUE;
+          if (g_hash_table_add (seen, g_strdup (op->provider)))
+            g_strv_builder_add (names, op->provider);
         }
     }
-  return FALSE;
+  return g_strv_builder_end (names);
 }
 
 /**
@@ -673,12 +699,14 @@ gemel_node_on_config_changed (GPtrArray             *entries,
                               const GemelConfigInfo *info,
                               gpointer               user_data)
 {
-  GemelNode *node = user_data;
+  GemelNode    *node = user_data;
+  ConfigChange *change = g_new0 (ConfigChange, 1);
 
   if (node->sync != NULL)
     gemel_sync_config_changed (node->sync, entries);
-  if (touches_settings (entries))
-    gemel_node_post (node, take_config_change, NULL, NULL);
+  change->seq = info->head.seq;
+  change->providers = dup_touched_providers (entries);
+  gemel_node_post (node, take_config_change, change, config_change_free);
   gemel_node_mark (node, FALSE);
 }
 
@@ -769,13 +797,6 @@ on_settled (GemelLevel level,
 
   if (node->exiting)
     {
-      if (node->guard_fd >= 0)
-        {
-          g_autoptr (GError) local_error = NULL;
-
-          if (!gemel_guard_send_stop (node->guard_fd, &local_error))
-            gemel_log_error ("guard", "telling the guard about the end", local_error);
-        }
       node->stopped (node->stopped_data);
       return;
     }

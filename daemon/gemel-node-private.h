@@ -33,7 +33,6 @@ struct _GemelNode
   GemelKeys         keys;
   gint64            started_unix_us;
   gint64            started_boot_us;
-  int               guard_fd;
 
   /* parts, in the order in which they are built */
   GemelNodeDb     *node_db;
@@ -44,7 +43,7 @@ struct _GemelNode
   GemelListener   *listener;
   GemelModules    *modules;
   GemelJobs       *jobs;
-  GemelInvitation *invitation; /* (nullable) */
+  GemelInvitation *invitation;  /* (nullable) */
   GCancellable    *cancellable; /* of everything that outlives a turn of the loop */
 
   /* surfaces */
@@ -95,22 +94,22 @@ void gemel_node_post (GemelNode     *node,
                       GDestroyNotify data_free);
 
 /* gemel-node-ports.c */
-extern const GemelLinkPort gemel_node_link_port;
-extern const GemelSyncPort gemel_node_sync_port;
-extern const GemelHistoryPort gemel_node_history_port;
+extern const GemelLinkPort          gemel_node_link_port;
+extern const GemelSyncPort          gemel_node_sync_port;
+extern const GemelHistoryPort       gemel_node_history_port;
 extern const GemelListenerCallbacks gemel_node_listener_callbacks;
-extern const GemelModulesPort gemel_node_modules_port;
-void gemel_node_on_config_changed (GPtrArray             *entries,
-                                   const GemelConfigInfo *info,
-                                   gpointer               user_data);
-void gemel_node_add_event (GemelNode     *node,
-                           GemelEventCode code,
-                           GemelCause     cause,
-                           guint64        term,
-                           const char    *subject,
-                           const char    *message,
-                           gint64         a,
-                           gint64         b);
+extern const GemelModulesPort       gemel_node_modules_port;
+void                                gemel_node_on_config_changed (GPtrArray             *entries,
+                                                                  const GemelConfigInfo *info,
+                                                                  gpointer               user_data);
+void                                gemel_node_add_event (GemelNode     *node,
+                                                          GemelEventCode code,
+                                                          GemelCause     cause,
+                                                          guint64        term,
+                                                          const char    *subject,
+                                                          const char    *message,
+                                                          gint64         a,
+                                                          gint64         b);
 
 /* gemel-node-snapshot.c */
 void gemel_node_mark (GemelNode *node,

@@ -24,7 +24,7 @@ begin_core_job (GemelNode     *node,
                 GError       **error)
 {
   GemelInput input = { .type = type };
-  guint64 job = gemel_jobs_begin (node->jobs, operation, type == GEMEL_INPUT_REQUEST_SWITCHOVER, error);
+  guint64    job = gemel_jobs_begin (node->jobs, operation, type == GEMEL_INPUT_REQUEST_SWITCHOVER, error);
 
   if (job == 0)
     return 0;
@@ -109,8 +109,8 @@ force_resync (gpointer    data,
               GError    **error)
 {
   GemelNode *node = data;
-  gboolean needed;
-  double progress;
+  gboolean   needed;
+  double     progress;
 
   if (!node->session_up)
     {
@@ -142,8 +142,8 @@ void
 gemel_node_watch_resync (GemelNode *node)
 {
   gboolean needed;
-  double progress;
-  guint64 n;
+  double   progress;
+  guint64  n;
 
   if (node->resync_job == 0)
     return;
@@ -169,9 +169,9 @@ job_cancel (gpointer data,
             guint64  id,
             GError **error)
 {
-  GemelNode *node = data;
+  GemelNode    *node = data;
   GCancellable *cancellable = gemel_jobs_get_cancellable (node->jobs, id);
-  GemelInput input = { .type = GEMEL_INPUT_ABORT_SWITCHOVER, .u.request_id = id };
+  GemelInput    input = { .type = GEMEL_INPUT_ABORT_SWITCHOVER, .u.request_id = id };
 
   if (cancellable == NULL)
     {
@@ -276,9 +276,9 @@ get_series (gpointer    data,
             guint       points,
             GError    **error)
 {
-  GemelNode *node = data;
+  GemelNode       *node = data;
   g_autofree char *key = g_strconcat (provider, "\n", series, NULL);
-  GemelSeries *found = g_hash_table_lookup (node->series, key);
+  GemelSeries     *found = g_hash_table_lookup (node->series, key);
 
   if (found == NULL)
     {

@@ -37,9 +37,9 @@ gemel_node_load_settings (GemelNode *node,
 static void
 apply_log (GemelNode *node)
 {
-  g_auto (GStrv) merge = gemel_settings_dup_list (node->settings, "log.merge");
+  g_auto (GStrv)     merge = gemel_settings_dup_list (node->settings, "log.merge");
   g_autoptr (GError) local_error = NULL;
-  GemelLogLevel level;
+  GemelLogLevel      level;
 
   if (gemel_log_level_from_string (gemel_settings_get_string (node->settings, "log.level"), &level) &&
       !gemel_log_set_level ("*", level, &local_error))
@@ -113,7 +113,7 @@ on_setting_saved (GObject      *source,
                   gpointer      user_data)
 {
   g_autoptr (Change) change = user_data;
-  GemelNode *node = change->node;
+  GemelNode         *node = change->node;
   g_autoptr (GError) local_error = NULL;
 
   if (!gemel_node_db_save_setting_finish (node->node_db, result, &local_error))
@@ -145,7 +145,7 @@ on_shared_written (GObject      *source,
 static void
 write_shared (Change *change)
 {
-  GPtrArray *ops = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_config_op_free);
+  GPtrArray         *ops = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_config_op_free);
   g_autoptr (GBytes) value = change->value != NULL ? g_bytes_new (change->value, strlen (change->value)) : NULL;
 
   g_ptr_array_add (ops, gemel_config_op_new (GEMEL_SETTINGS_PROVIDER, change->name, value));
@@ -168,8 +168,8 @@ gemel_node_set_setting (GemelNode  *node,
                         GTask      *task)
 {
   const GemelSettingInfo *info = gemel_settings_find (name);
-  g_autoptr (Change) change = g_new0 (Change, 1);
-  g_autoptr (GError) local_error = NULL;
+  g_autoptr (Change)      change = g_new0 (Change, 1);
+  g_autoptr (GError)      local_error = NULL;
 
   change->node = node;
   change->task = task;
@@ -205,13 +205,13 @@ static void
 take_records (GemelNode *node,
               GPtrArray *records)
 {
-  guint n_settings;
+  guint                   n_settings;
   const GemelSettingInfo *table = gemel_settings_get_table (&n_settings);
 
   for (guint i = 0; i < n_settings; i++)
     {
-      g_autofree char *name = g_strconcat (table[i].group, ".", table[i].key, NULL);
-      g_autofree char *value = NULL;
+      g_autofree char   *name = g_strconcat (table[i].group, ".", table[i].key, NULL);
+      g_autofree char   *value = NULL;
       g_autoptr (GError) local_error = NULL;
 
       if (table[i].scope != GEMEL_SCOPE_SHARED)
@@ -219,8 +219,8 @@ take_records (GemelNode *node,
       for (guint j = 0; j < records->len; j++)
         {
           const GemelConfigRecord *record = g_ptr_array_index (records, j);
-          gsize size;
-          const char *data = g_bytes_get_data (record->value, &size);
+          gsize                    size;
+          const char              *data = g_bytes_get_data (record->value, &size);
 
           if (g_str_equal (record->key, name))
             value = g_strndup (data != NULL ? data : "", size);
@@ -238,8 +238,8 @@ on_records_listed (GObject      *source,
                    GAsyncResult *result,
                    gpointer      user_data)
 {
-  GemelNode *node = user_data;
-  g_autoptr (GError) local_error = NULL;
+  GemelNode            *node = user_data;
+  g_autoptr (GError)    local_error = NULL;
   g_autoptr (GPtrArray) records = gemel_config_db_list_finish (node->config, result, &local_error);
 
   if (records == NULL)
@@ -266,7 +266,7 @@ on_role_saved (GObject      *source,
                GAsyncResult *result,
                gpointer      user_data)
 {
-  GemelNode *node = user_data;
+  GemelNode         *node = user_data;
   g_autoptr (GError) local_error = NULL;
 
   if (!gemel_node_db_save_setting_finish (node->node_db, result, &local_error))

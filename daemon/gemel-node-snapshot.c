@@ -168,7 +168,7 @@ ensure_series (GemelNode  *node,
                const char *series)
 {
   g_autofree char *key = g_strconcat (provider, "\n", series, NULL);
-  GemelSeries *found = g_hash_table_lookup (node->series, key);
+  GemelSeries     *found = g_hash_table_lookup (node->series, key);
 
   if (found == NULL)
     {
@@ -181,7 +181,7 @@ ensure_series (GemelNode  *node,
 static void
 sample (GemelNode *node)
 {
-  gint64 now_unix_us = gemel_clock_unix_us ();
+  gint64          now_unix_us = gemel_clock_unix_us ();
   GemelConfigInfo info;
 
   gemel_config_db_get_info (node->config, &info);

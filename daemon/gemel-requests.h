@@ -18,10 +18,10 @@ typedef struct _GemelJob GemelJob;
 typedef struct
 {
   guint64     id;
-  const char *operation;   /* "failover", "resync", "pair-join" ... */
-  double      progress;    /* 0..1; < 0: unknown */
-  const char *result;      /* "": running; "done", "failed", "cancelled", "unknown" */
-  const char *message;     /* why it failed, or what it does now */
+  const char *operation; /* "failover", "resync", "pair-join" ... */
+  double      progress;  /* 0..1; < 0: unknown */
+  const char *result;    /* "": running; "done", "failed", "cancelled", "unknown" */
+  const char *message;   /* why it failed, or what it does now */
   gint64      started_unix_us;
   gboolean    cancellable;
 } GemelJobInfo;
@@ -47,10 +47,10 @@ typedef struct
   gboolean (*finish) (gpointer node, GAsyncResult *result, GError **error); /* of unpair, set_setting */
   GemelSettings *(*get_settings) (gpointer node);
 
-  GemelSync     *(*get_sync) (gpointer node);      /* config writes, state, doors */
-  GemelConfigDb *(*get_config) (gpointer node);    /* reads */
-  GemelHistory  *(*get_history) (gpointer node);
-  GemelNodeDb   *(*get_node_db) (gpointer node);   /* events */
+  GemelSync *(*get_sync) (gpointer node);       /* config writes, state, doors */
+  GemelConfigDb *(*get_config) (gpointer node); /* reads */
+  GemelHistory *(*get_history) (gpointer node);
+  GemelNodeDb *(*get_node_db) (gpointer node); /* events */
   /* Down-sampled series: a(xd) of unix µs and value, at most @points pairs. */
   GVariant *(*get_series) (gpointer node, const char *provider, const char *series, gint64 from_unix_us, gint64 to_unix_us, guint points, GError **error);
   GVariant *(*describe_modules) (gpointer node);

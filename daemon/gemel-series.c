@@ -99,7 +99,7 @@ gemel_series_read (GemelSeries *series,
                    guint        points)
 {
   GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a(td)"));
-  guint begin = 0, end = series->n, group;
+  guint           begin = 0, end = series->n, group;
 
   while (begin < end && at (series, begin)->unix_us < from_unix_us)
     begin++;
@@ -108,7 +108,7 @@ gemel_series_read (GemelSeries *series,
   group = (end - begin + MAX (points, 1) - 1) / MAX (points, 1);
   while (begin < end)
     {
-      guint n = (end - begin) % group == 0 ? group : (end - begin) % group;
+      guint  n = (end - begin) % group == 0 ? group : (end - begin) % group;
       double sum = 0;
 
       for (guint i = 0; i < n; i++)

@@ -10,7 +10,7 @@
 
 G_BEGIN_DECLS
 
-#define GEMEL_SERIES_INTERVAL_S 10
+#define GEMEL_SERIES_INTERVAL_S  10
 #define GEMEL_SERIES_SAMPLES_MAX (24 * 3600 / GEMEL_SERIES_INTERVAL_S)
 
 typedef struct _GemelSeries GemelSeries;

@@ -207,7 +207,7 @@ add_config (JsonBuilder           *json,
             const GemelConfigInfo *c)
 {
   g_autofree char *hash = NULL;
-  GString *hex = g_string_new (NULL);
+  GString         *hex = g_string_new (NULL);
 
   for (guint i = 0; i < GEMEL_HASH_BYTES; i++)
     g_string_append_printf (hex, "%02x", c->head.hash[i]);
@@ -311,7 +311,7 @@ char *
 gemel_snapshot_to_json (const GemelSnapshot *snapshot)
 {
   g_autoptr (JsonBuilder) json = json_builder_new ();
-  g_autoptr (JsonNode) root = NULL;
+  g_autoptr (JsonNode)    root = NULL;
 
   json_builder_begin_object (json);
   add_count (json, "serial", snapshot->serial);

@@ -16,15 +16,15 @@ G_BEGIN_DECLS
 
 typedef struct
 {
-  guint64           serial;
-  gint64            boot_us;        /* when it was made */
-  gint64            unix_us;
+  guint64 serial;
+  gint64  boot_us; /* when it was made */
+  gint64  unix_us;
 
   char             *name;
   char             *version;
   char              node_uuid[37];
-  char              pair_uuid[37];  /* "" when not paired */
-  char             *fingerprint;    /* of this node's key, for people */
+  char              pair_uuid[37]; /* "" when not paired */
+  char             *fingerprint;   /* of this node's key, for people */
   gboolean          paired;
   GemelView         view;
   GemelHistoryLevel history_level;
@@ -32,21 +32,21 @@ typedef struct
   gint64            level_since_unix_us;
   gint64            last_changeover_unix_us; /* 0: none since the start */
   GemelCause        last_changeover_cause;
-  guint64           events;         /* stored since the start */
+  guint64           events; /* stored since the start */
   guint64           last_event_id;
 
-  char             *peer_address;   /* (nullable) */
-  GemelPeerStatus  *peer;           /* (nullable): last status heard */
-  gint64            peer_status_unix_us; /* when */
+  char            *peer_address;        /* (nullable) */
+  GemelPeerStatus *peer;                /* (nullable): last status heard */
+  gint64           peer_status_unix_us; /* when */
 
-  GemelConfigState  config_state;
-  GemelConfigInfo   config;
-  GemelProviderStats *providers;
-  guint             n_providers;
-  GemelHistoryStats history;
-  GemelLinkCounters link;
+  GemelConfigState      config_state;
+  GemelConfigInfo       config;
+  GemelProviderStats   *providers;
+  guint                 n_providers;
+  GemelHistoryStats     history;
+  GemelLinkCounters     link;
   GemelListenerCounters listener;
-  GemelSyncCounters sync;
+  GemelSyncCounters     sync;
 } GemelSnapshot;
 
 GemelSnapshot *gemel_snapshot_new (void);

@@ -22,9 +22,9 @@
 #include <sys/prctl.h>
 #include <sysexits.h>
 
-#define CONFIG_FILE "/etc/gemel/gemel.conf"
-#define CONFIG_DIR "/etc/gemel/gemel.conf.d"
-#define STATE_DIR "/var/lib/gemel"
+#define CONFIG_FILE      "/etc/gemel/gemel.conf"
+#define CONFIG_DIR       "/etc/gemel/gemel.conf.d"
+#define STATE_DIR        "/var/lib/gemel"
 #define STOP_SECONDS_MAX 25
 
 typedef struct
@@ -81,7 +81,7 @@ load_settings (const Options *options,
                GError       **error)
 {
   g_autoptr (GemelSettings) settings = gemel_settings_new ();
-  const char *file = options->config_file != NULL ? options->config_file : CONFIG_FILE;
+  const char               *file = options->config_file != NULL ? options->config_file : CONFIG_FILE;
 
   if (options->config_file != NULL || g_file_test (file, G_FILE_TEST_EXISTS))
     {
@@ -154,7 +154,7 @@ on_bus_name (gboolean owned,
 static gboolean
 tell_systemd (gpointer user_data)
 {
-  Program *program = user_data;
+  Program         *program = user_data;
   g_autofree char *line = gemel_node_dup_status_line (program->node);
 
   if (g_strcmp0 (line, program->status_line) != 0)
@@ -183,7 +183,7 @@ static int
 guard_fd (void)
 {
   const char *text = g_getenv (GEMEL_GUARD_FD_ENV);
-  gint64 fd;
+  gint64      fd;
 
   if (text == NULL || !g_ascii_string_to_signed (text, 10, 3, 1023, &fd, NULL))
     return -1;
@@ -200,7 +200,7 @@ set_up (Program       *program,
         GError       **error)
 {
   g_autoptr (GDBusConnection) bus = connect_bus (options, error);
-  GemelNodeOptions node_options = { 0 };
+  GemelNodeOptions            node_options = { 0 };
 
   if (bus == NULL)
     {
@@ -228,9 +228,9 @@ set_up (Program       *program,
 static int
 run (const Options *options)
 {
-  g_autoptr (GError) local_error = NULL;
+  g_autoptr (GError)        local_error = NULL;
   g_autoptr (GemelSettings) settings = load_settings (options, &local_error);
-  Program program = { 0 };
+  Program                   program = { 0 };
 
   if (settings == NULL)
     {
@@ -274,8 +274,8 @@ main (int    argc,
       char **argv)
 {
   g_autoptr (GError) local_error = NULL;
-  Options options = { 0 };
-  int status;
+  Options            options = { 0 };
+  int                status;
 
   setlocale (LC_ALL, "");
   gemel_connect_init ();

@@ -26,16 +26,16 @@ struct _GemelDoorClient
 {
   int         fd;
   GByteArray *in;
-  gsize       in_at;     /* first byte that was not taken */
-  GByteArray *out;       /* header, head and operations of the next batch */
+  gsize       in_at; /* first byte that was not taken */
+  GByteArray *out;   /* header, head and operations of the next batch */
   guint32     n_items;
   guint64     next_id;
   guint32     credit;
   guint32     unanswered;
   char       *provider;
-  GPtrArray  *held;      /* of GByteArray: frames that came while send () waited */
-  GByteArray *current;   /* (nullable): the held frame that was lent last */
-  char       *text;      /* name and message of the event that was lent last */
+  GPtrArray  *held;    /* of GByteArray: frames that came while send () waited */
+  GByteArray *current; /* (nullable): the held frame that was lent last */
+  char       *text;    /* name and message of the event that was lent last */
 };
 
 static guint16

@@ -30,14 +30,14 @@ typedef enum
 typedef struct
 {
   GemelDoorEventType type;
-  guint64            id;       /* ANSWER: of the batch */
-  gboolean           ok;       /* ANSWER */
-  GemelDurability    reached;  /* ANSWER */
-  guint64            place_a;  /* term or epoch */
-  guint64            place_b;  /* sequence */
+  guint64            id;         /* ANSWER: of the batch */
+  gboolean           ok;         /* ANSWER */
+  GemelDurability    reached;    /* ANSWER */
+  guint64            place_a;    /* term or epoch */
+  guint64            place_b;    /* sequence */
   const char        *error_name; /* ANSWER that is not ok: D-Bus error name */
   const char        *message;
-  const guint8      *body;     /* DELTA, ITEMS */
+  const guint8      *body; /* DELTA, ITEMS */
   gsize              size;
 } GemelDoorEvent;
 

@@ -141,16 +141,6 @@ check_options (GVariant             *dictionary,
 }
 
 static void
-run_authorized (GemelBusCall *call)
-{
-  if (call->dbus->closed)
-    gemel_bus_call_fail (call, g_error_new_literal (GEMEL_ERROR, GEMEL_ERROR_CANCELLED,
-                                                    "gemeld is stopping; try again later"));
-  else
-    call->method->run (call);
-}
-
-static void
 authorize_cb (GObject      *source,
               GAsyncResult *result,
               gpointer      user_data)
@@ -158,8 +148,9 @@ authorize_cb (GObject      *source,
   GemelBusCall      *call = user_data;
   g_autoptr (GError) local_error = NULL;
 
+  /* The node must not be called once it stops: the check is cancelled then. */
   if (gemel_authority_check_finish (call->dbus->authority, result, &local_error))
-    run_authorized (call);
+    call->method->run (call);
   else
     gemel_bus_call_fail (call, g_steal_pointer (&local_error));
 }
@@ -173,7 +164,7 @@ authorize (GemelBusCall *call)
 
   if (call->method->right == GEMEL_RIGHT_NONE && !call->dbus->private_bus)
     {
-      run_authorized (call);
+      call->method->run (call);
       return;
     }
   gemel_authority_check_async (call->dbus->authority,

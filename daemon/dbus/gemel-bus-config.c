@@ -6,6 +6,8 @@
  */
 #include "dbus/gemel-dbus-private.h"
 
+#include <string.h>
+
 static const GemelBusOption write_options[] = {
   { "durability", "s" },
   { NULL, NULL },
@@ -236,19 +238,34 @@ list_cb (GObject      *source,
   gemel_bus_call_return (call, g_variant_new ("(@a(ssayt))", page));
 }
 
+/* Without a provider a place is PROVIDER/KEY here and has a line feed between them in the store. */
+static char *
+dup_after (const char *provider,
+           const char *after)
+{
+  char *place = *after ? g_strdup (after) : NULL;
+  char *slash = place ? strchr (place, '/') : NULL;
+
+  if (*provider == '\0' && slash != NULL)
+    *slash = '\n';
+  return place;
+}
+
 static void
 run_list (GemelBusCall *call)
 {
   const GemelRequests *requests = call->dbus->requests;
+  g_autofree char     *place = NULL;
   const char          *provider;
   const char          *prefix;
   const char          *after;
   guint32              limit;
 
   g_variant_get (call->parameters, "(&s&s&su@a{sv})", &provider, &prefix, &after, &limit, NULL);
+  place = dup_after (provider, after);
   gemel_config_db_list_async (requests->get_config (requests->node), *provider ? provider : NULL,
-                              *prefix ? prefix : NULL, *after ? after : NULL, limit,
-                              call->dbus->cancellable, list_cb, call);
+                              *prefix ? prefix : NULL, place, limit, call->dbus->cancellable,
+                              list_cb, call);
 }
 
 /* clang-format off */

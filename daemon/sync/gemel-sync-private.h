@@ -56,6 +56,7 @@ struct _GemelSync
 
   GemelView           view;
   gboolean            paired;
+  char               *peer_name; /* (nullable) until it was heard */
   GemelStateStore    *state;
   GemelPeer          *peer;
   GemelConfigStream  *config_stream;

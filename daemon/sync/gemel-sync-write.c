@@ -31,7 +31,9 @@ refuse_switching (GError **error)
 static const char *
 peer_name (GemelSync *sync)
 {
-  return sync->view.role == GEMEL_ROLE_MASTER ? "backup" : "master";
+  if (sync->peer_name != NULL)
+    return sync->peer_name;
+  return sync->view.role == GEMEL_ROLE_MASTER ? "the backup" : "the master";
 }
 
 /* --- runtime state --------------------------------------------------------------------------- */
@@ -44,7 +46,7 @@ may_post (GemelSync *sync,
   if (sync->view.active_term == 0)
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_NOT_ACTIVE,
-                   "this node is not active, post on the %s", peer_name (sync));
+                   "this node is not active, post on %s", peer_name (sync));
       return FALSE;
     }
   if (term != 0 && term != sync->view.active_term)
@@ -153,7 +155,7 @@ may_write (GemelSync *sync,
   if (!sync->view.has_authority)
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_NOT_AUTHORITY,
-                   "this node does not have the configuration authority, write on the %s", peer_name (sync));
+                   "this node does not have the configuration authority, write on %s", peer_name (sync));
       return FALSE;
     }
   if (sync->change.quiesce_id != 0 || sync->view.switching)

@@ -387,6 +387,7 @@ gemel_sync_free (GemelSync *sync)
   g_main_context_unref (sync->context);
   g_free (sync->options.stage_dir);
   g_free (sync->options.keep_dir);
+  g_free (sync->peer_name);
   g_free (sync);
 }
 
@@ -480,6 +481,28 @@ gemel_sync_set_peer (GemelSync    *sync,
   if (peer_pin != NULL)
     memcpy (set->pin, peer_pin, sizeof set->pin);
   gemel_sync_call (sync, do_set_peer, set, set_peer_free);
+}
+
+static void
+do_set_peer_name (GemelSync *sync,
+                  gpointer   data)
+{
+  g_free (sync->peer_name);
+  sync->peer_name = g_strdup (data);
+}
+
+/**
+ * gemel_sync_set_peer_name:
+ * @sync: the sync thread
+ * @name: as the peer calls itself
+ *
+ * Thread: any
+ */
+void
+gemel_sync_set_peer_name (GemelSync  *sync,
+                          const char *name)
+{
+  gemel_sync_call (sync, do_set_peer_name, g_strdup (name), g_free);
 }
 
 static void

@@ -101,6 +101,12 @@ void gemel_sync_set_peer (GemelSync    *sync,
                           const char   *dial_host_and_port, /* NULL: this side is dialled */
                           const guint8 *peer_pin,           /* NULL: not paired: drop everything */
                           gboolean      session_up);             /* dial only while the control session stands */
+/* Another pair, or none; @has_config: the configuration here is the one of the new pair. */
+void gemel_sync_new_pair (GemelSync *sync,
+                          gboolean   has_config);
+/* Named in the errors of a node that may not write. */
+void gemel_sync_set_peer_name (GemelSync  *sync,
+                               const char *name);
 void gemel_sync_adopt (GemelSync *sync,
                        GIOStream *io); /* (transfer full): an accepted GEMEL_CHANNEL_DATA connection */
 void gemel_sync_quiesce (GemelSync *sync,

@@ -296,6 +296,24 @@ test_calls_signals (BusFixture   *fx,
 }
 
 static void
+test_calls_list_pages (BusFixture   *fx,
+                       gconstpointer data)
+{
+  g_autoptr (GError)   error = NULL;
+  g_autoptr (GVariant) all = bus_fixture_call (fx, NODE, "Config", "List",
+                                               g_variant_new ("(sssua{sv})", "", "x", "p/a/b", 1, NULL), &error);
+  g_autoptr (GVariant) one = NULL;
+
+  g_test_summary ("the place of a page is given to the store in the store's own form");
+  g_assert_no_error (error);
+  g_assert_cmpstr (fx->node->text, ==, "NULL|x|p\na/b|1");
+  one = bus_fixture_call (fx, NODE, "Config", "List",
+                          g_variant_new ("(sssua{sv})", "p", "", "a/b", 2, NULL), &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (fx->node->text, ==, "p|NULL|a/b|2");
+}
+
+static void
 on_opened (GObject      *source,
            GAsyncResult *result,
            gpointer      user_data)
@@ -389,6 +407,7 @@ main (int    argc,
   ADD ("/dbus/calls/carry-named-errors", test_calls_carry_named_errors);
   ADD ("/dbus/calls/limit-sizes", test_calls_limit_sizes);
   ADD ("/dbus/calls/job-lives-and-is-cancelled", test_calls_job_lives_and_is_cancelled);
+  ADD ("/dbus/calls/list-pages", test_calls_list_pages);
   ADD ("/dbus/calls/signals", test_calls_signals);
   ADD ("/dbus/calls/open-stream", test_calls_open_stream);
   ADD ("/dbus/calls/name-comes-last", test_calls_name_comes_last);

@@ -74,7 +74,7 @@ def test_state_follows_the_active():
         message = expect_error('NotActive', pair.b.post_state, 'alarms', 'pump', 'x')
         assert 'node-a' in message, message
         term = pair.a.get('Node', 'ActiveTerm')
-        expect_error('OldTerm', pair.a.post_state, 'alarms', 'pump', 'x', term=term - 2)
+        expect_error('OldTerm', pair.a.post_state, 'alarms', 'pump', 'x', term=term - 1)
         pair.a.post_state('alarms', 'pump', 'again', term=term)
         _, _, reached = pair.a.post_state('alarms', 'other', 'x', durability='local')
         assert reached == 'local'
