@@ -229,6 +229,10 @@ swap_roles (SimWorld *w)
 
   if (role == GEMEL_ROLE_INDEPENDENT || w->nodes[1].settings.role == GEMEL_ROLE_INDEPENDENT)
     return;
+  /* A node without the configuration cannot become its owner. */
+  for (guint i = 0; i < 2; i++)
+    if (!w->nodes[i].has_config || w->nodes[i].config_reset)
+      return;
   w->nodes[0].settings.role = w->nodes[1].settings.role;
   w->nodes[1].settings.role = role;
   disturb (w, w->now_us + 2 * w->nodes[0].settings.startup_allowance_us + 2 * w->nodes[1].settings.startup_allowance_us);
