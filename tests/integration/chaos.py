@@ -9,7 +9,9 @@ was refused or unknown is never repeated, so a row that is there twice was made 
 import collections
 import os
 import random
+import shutil
 import signal
+import subprocess
 import threading
 import time
 
@@ -25,7 +27,7 @@ LASTING_EVERY = 10  # every so many posts make a key of their own that nobody wr
 HOT_KEYS = 10
 CALL_TIMEOUT_MS = 20000
 PAGE = 1000
-SETTLE_S = 120
+SETTLE_S = 40
 
 # Token, weight, whether it counts as a kill.
 FAULTS = (('kill-daemon', 5, True), ('kill-guard', 2, True), ('kill-node', 2, True),
@@ -174,11 +176,24 @@ class Chaos:
         name = f'{token} of the {"active" if active else "standby"} node' if token != 'switchover' else token
         print(f'# {sum(self.done.values()) + 1}: {name} ({node.name})', flush=True)
         start = time.monotonic()
-        getattr(self, '_' + token.replace('-', '_'))(node, length)
-        self.wait_level()
+        try:
+            getattr(self, '_' + token.replace('-', '_'))(node, length)
+            self.wait_level()
+        except AssertionError:
+            self._tell_processes()
+            raise
         self.level_after_ms[name].append((time.monotonic() - start) * 1000)
         self.done[name] += 1
         return is_kill
+
+    def _tell_processes(self):
+        for node in (self.pair.a, self.pair.b):
+            for pid in [node.process.pid] + (children_of(node.process.pid) if not is_gone(node.process.pid) else []):
+                state = subprocess.run(['ps', '-o', 'pid,ppid,stat,etimes,wchan:32,args', '-p', str(pid)], capture_output=True, text=True, check=False)
+                print(f'# {node.name}: {state.stdout.splitlines()[-1]}', flush=True)
+                if shutil.which('gdb'):
+                    trace = subprocess.run(['gdb', '-p', str(pid), '-batch', '-ex', 'thread apply all bt'], capture_output=True, text=True, check=False)
+                    print('# ' + trace.stdout.replace('\n', '\n# '), flush=True)
 
     def _wait_other_daemon(self, node, before):
         wait_for(f'another daemon of {node.name}', lambda: owner(node) not in ('', before), SETTLE_S)
