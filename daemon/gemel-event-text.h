@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright (C) 2026 The Gemel authors
  *
- * What the core says in numbers, as a sentence for people: what happened, why, and how long it took.
+ * What the core says in numbers, as a sentence for people: what happened, why, and
+ * how long it took.
  */
 #pragma once
 

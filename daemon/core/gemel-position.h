@@ -64,14 +64,15 @@ typedef enum
 /** What the source knows when a puller asks. */
 typedef struct
 {
-  gboolean      same_lineage;                     /* the puller names this journal */
-  GemelPosition head;                             /* last entry of the source */
-  guint64       base_seq;                         /* entries with seq > base_seq are kept */
-  gboolean      puller_known;                     /* an entry (or the base) with the puller's seq is kept ... */
-  guint64       term_at_puller;                   /* ... with this term ... */
-  guint8        hash_at_puller[GEMEL_HASH_BYTES]; /* ... and this chain hash */
-  guint64       tail_bytes;                       /* size of what the puller lacks */
-  guint64       full_bytes;                       /* size of a full copy */
+  gboolean      same_lineage; /* the puller names this journal */
+  GemelPosition head;         /* last entry of the source */
+  guint64       base_seq;     /* entries with seq > base_seq are kept */
+  /* an entry (or the base) with the puller's seq is kept ... */
+  gboolean puller_known;
+  guint64  term_at_puller;                   /* ... with this term ... */
+  guint8   hash_at_puller[GEMEL_HASH_BYTES]; /* ... and this chain hash */
+  guint64  tail_bytes;                       /* size of what the puller lacks */
+  guint64  full_bytes;                       /* size of a full copy */
 } GemelSourceFacts;
 
 gboolean gemel_position_equal (const GemelPosition *a,
