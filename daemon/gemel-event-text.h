@@ -10,14 +10,15 @@
 
 G_BEGIN_DECLS
 
-char       *gemel_event_text (GemelEventCode code,
-                              GemelCause     cause,
-                              guint64        term,
-                              gint64         a,
-                              gint64         b);
-char       *gemel_event_text_about (GemelEventCode code,
-                                    const char    *subject,
-                                    const char    *detail);
+char *gemel_event_text (GemelEventCode code,
+                        GemelCause     cause,
+                        guint64        term,
+                        gint64         a,
+                        gint64         b);
+char *gemel_event_text_about (GemelEventCode code,
+                              const char    *subject,
+                              const char    *detail);
+/* tidy: symbols: of a GemelCause */
 const char *gemel_cause_text (GemelCause cause);
 
 G_END_DECLS

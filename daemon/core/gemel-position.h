@@ -84,8 +84,9 @@ GemelSyncPlan gemel_position_plan (const GemelSourceFacts *source,
                                    const GemelPosition    *puller,
                                    GemelSyncReason        *ret_reason);
 
-gboolean      gemel_state_position_follows (const GemelStatePosition *have,
-                                            const GemelStatePosition *delta);
+gboolean gemel_state_position_follows (const GemelStatePosition *have,
+                                       const GemelStatePosition *delta);
+/* tidy: symbols: runtime state has a position, too */
 GemelSyncPlan gemel_state_plan (const GemelStatePosition *head,
                                 guint64                   oldest_buffered_seq,
                                 const GemelStatePosition *have,
@@ -100,6 +101,7 @@ typedef enum
   GEMEL_BATCH_GAP = 3,    /* something between mark and first is missing: ask from the mark */
 } GemelBatchVerdict;
 
+/* tidy: symbols: the noun is that of the folder that asks */
 GemelBatchVerdict gemel_history_judge (guint64 mark,
                                        guint64 first_seq,
                                        guint64 last_seq);

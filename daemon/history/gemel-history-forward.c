@@ -155,7 +155,7 @@ is_closing (GemelHistory *history)
 
 /**
  * gemel_history_forward_thread:
- * @history: (type GemelHistory): the history
+ * @data: (type GemelHistory): the history
  *
  * Carries batches until the history closes. The first failure in a row is told as an event.
  *

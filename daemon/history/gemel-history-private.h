@@ -105,7 +105,7 @@ gboolean gemel_sink_ensure_tag (GemelSink            *sink,
 gboolean gemel_history_store_error (GemelWorker *worker,
                                     int          rc,
                                     const char  *what,
-                                    GError     **error);
+                                    GError     **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* The object. */
 struct _GemelHistory
@@ -173,7 +173,7 @@ void            gemel_history_refuse (GError             *error,
                                       gpointer            user_data);
 GemelOperation *gemel_history_finish (GAsyncResult *result,
                                       gpointer      source_tag,
-                                      GError      **error);
+                                      GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* For tests: the handles, to make them fail on purpose. */
 GemelWorker *gemel_history_get_buffer (GemelHistory *history);

@@ -372,7 +372,7 @@ kill_now (GemelModule *module)
         module->reaped = TRUE;
       if (module->reaped && gemel_process_group_is_gone (module->pid))
         return;
-      g_usleep (1000);
+      g_usleep (1000); /* tidy: no-sync-calls: only when the process ends, with a deadline */
     }
 }
 

@@ -114,6 +114,7 @@ read_text (const char *path,
                    GEMEL_SETTINGS_FILE_BYTES_MAX);
       return FALSE;
     }
+  /* tidy: no-sync-calls: a small local file, at the start and when it is read again */
   if (!g_file_get_contents (path, ret_text, ret_bytes, &local_error))
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot be read: %s",

@@ -113,16 +113,15 @@ def static_mutable(tree):
 def unused_result(tree):
     """A function that reports a GError is declared G_GNUC_WARN_UNUSED_RESULT."""
     for file in tree.ending('.h'):
-        for line, match in file.find(r'^(?!\s*typedef)[^;{}#]*\bGError \*\*\w*\)([^;{}]*);'):
-            text = re.sub(r'.*\n\n', '', match.group(), flags=re.DOTALL).strip()
-            returns_nothing = re.match(r'(static inline )?void [^*]', text)
-            if '(*' in text or returns_nothing or text.startswith('typedef'):
+        for match in re.finditer(r'[^;{}]+;', re.sub(r'^#.*$', '', file.code, flags=re.MULTILINE)):
+            text = match.group().strip()
+            name = re.search(r'(\w+) \(', text)
+            if not re.search(r'\bGError\s+\*\*\w*\)[^()]*;', text) or not name or '(*' in text:
                 continue
-            if 'G_GNUC_WARN_UNUSED_RESULT' not in text:
-                name = re.search(r'(\w+) \(', text)
-                where = line + match.group().count('\n')
-                which = name.group(1) if name else text
-                yield file.path, where, f'{which} lets its error be ignored'
+            returns_nothing = re.match(r'(static inline )?void\s+[^*\s]', text)
+            if not returns_nothing and 'G_GNUC_WARN_UNUSED_RESULT' not in text:
+                line = next(file.find(r'\b' + name.group(1) + r' \('))[0]
+                yield file.path, line, f'{name.group(1)} lets its error be ignored'
 
 
 def docstrings(tree):
