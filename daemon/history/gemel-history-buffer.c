@@ -94,7 +94,7 @@ prepare_job (GemelWorker  *worker,
   rc = sqlite3_step (stmt);
   if (rc != SQLITE_ROW)
     {
-      (void) (void) gemel_history_store_error (worker, rc, "reading the history buffer", error);
+      (void) gemel_history_store_error (worker, rc, "reading the history buffer", error);
       return NULL;
     }
   prepared->last_seq = (guint64) sqlite3_column_int64 (stmt, 0);
@@ -283,7 +283,7 @@ gemel_history_buffer_next (GemelWorker *buffer,
     }
   if (rc != SQLITE_ROW && rc != SQLITE_DONE)
     {
-      (void) (void) gemel_history_store_error (buffer, rc, "reading the history buffer", error);
+      (void) gemel_history_store_error (buffer, rc, "reading the history buffer", error);
       return NULL;
     }
   (void) sqlite3_reset (stmt);

@@ -102,10 +102,11 @@ gboolean gemel_sink_ensure_tag (GemelSink            *sink,
                                 const GemelPointView *view,
                                 gint64               *ret_id,
                                 GError              **error) G_GNUC_WARN_UNUSED_RESULT;
+/* tidy: unused-result: it makes the error, and FALSE for its caller to return */
 gboolean gemel_history_store_error (GemelWorker *worker,
                                     int          rc,
                                     const char  *what,
-                                    GError     **error) G_GNUC_WARN_UNUSED_RESULT;
+                                    GError     **error);
 
 /* The object. */
 struct _GemelHistory

@@ -222,7 +222,7 @@ gemel_sink_marks (GemelSink *sink,
   if (rc == SQLITE_DONE)
     return g_variant_ref_sink (g_variant_builder_end (&builder));
   g_variant_builder_clear (&builder);
-  (void) (void) gemel_history_store_error (sink->worker, rc, "reading the history marks", error);
+  (void) gemel_history_store_error (sink->worker, rc, "reading the history marks", error);
   return NULL;
 }
 
