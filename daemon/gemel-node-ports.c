@@ -7,7 +7,6 @@
  */
 #include "gemel-event-text.h"
 #include "gemel-node-private.h"
-#include "link/gemel-guard-wire.h"
 #include "system/gemel-clock.h"
 #include "system/gemel-notify.h"
 
@@ -639,16 +638,40 @@ const GemelSyncPort gemel_node_sync_port = {
 
 /* ---- stores ---- */
 
+typedef struct
+{
+  guint64 seq;
+  GStrv   providers;
+} ConfigChange;
+
+static void
+config_change_free (gpointer data)
+{
+  ConfigChange *change = data;
+
+  g_strfreev (change->providers);
+  g_free (change);
+}
+
 static void
 take_config_change (GemelNode *node,
                     gpointer   data)
 {
-  gemel_node_take_shared_settings (node);
+  const ConfigChange *change = data;
+  const char *const  *providers = (const char *const *) change->providers;
+
+  if (g_strv_contains (providers, GEMEL_SETTINGS_PROVIDER))
+    gemel_node_take_shared_settings (node);
+  if (node->surface != NULL)
+    node->surface->config_changed (change->seq, providers, node->surface_data);
 }
 
-static gboolean
-touches_settings (GPtrArray *entries)
+static GStrv
+dup_touched_providers (GPtrArray *entries)
 {
+  g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
+  g_autoptr (GHashTable)   seen = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
   for (guint i = 0; i < entries->len; i++)
     {
       g_autoptr (GPtrArray) ops = gemel_entry_dup_ops (g_ptr_array_index (entries, i), NULL);
@@ -657,11 +680,11 @@ touches_settings (GPtrArray *entries)
         {
           const GemelConfigOp *op = g_ptr_array_index (ops, j);
 
-          if (g_str_equal (op->provider, GEMEL_SETTINGS_PROVIDER))
-            return TRUE;
+          if (g_hash_table_add (seen, g_strdup (op->provider)))
+            g_strv_builder_add (names, op->provider);
         }
     }
-  return FALSE;
+  return g_strv_builder_end (names);
 }
 
 /**
@@ -676,12 +699,14 @@ gemel_node_on_config_changed (GPtrArray             *entries,
                               const GemelConfigInfo *info,
                               gpointer               user_data)
 {
-  GemelNode *node = user_data;
+  GemelNode    *node = user_data;
+  ConfigChange *change = g_new0 (ConfigChange, 1);
 
   if (node->sync != NULL)
     gemel_sync_config_changed (node->sync, entries);
-  if (touches_settings (entries))
-    gemel_node_post (node, take_config_change, NULL, NULL);
+  change->seq = info->head.seq;
+  change->providers = dup_touched_providers (entries);
+  gemel_node_post (node, take_config_change, change, config_change_free);
   gemel_node_mark (node, FALSE);
 }
 
@@ -772,13 +797,6 @@ on_settled (GemelLevel level,
 
   if (node->exiting)
     {
-      if (node->guard_fd >= 0)
-        {
-          g_autoptr (GError) local_error = NULL;
-
-          if (!gemel_guard_send_stop (node->guard_fd, &local_error))
-            gemel_log_error ("guard", "telling the guard about the end", local_error);
-        }
       node->stopped (node->stopped_data);
       return;
     }

@@ -33,7 +33,6 @@ struct _GemelNode
   GemelKeys         keys;
   gint64            started_unix_us;
   gint64            started_boot_us;
-  int               guard_fd;
 
   /* parts, in the order in which they are built */
   GemelNodeDb     *node_db;

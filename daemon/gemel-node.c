@@ -7,6 +7,7 @@
 #include "api/gemel-error.h"
 #include "gemel-node-private.h"
 #include "system/gemel-clock.h"
+#include "system/gemel-notify.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -69,6 +70,7 @@ open_stores (GemelNode *node,
 
 static GemelLink *
 make_link (GemelNode *node,
+           int        guard_fd,
            GError   **error)
 {
   const char      *peer = gemel_settings_get_string (node->settings, "link.peer");
@@ -90,8 +92,9 @@ make_link (GemelNode *node,
   memcpy (o.peer_pin, node->identity.peer_pin, GEMEL_PIN_BYTES);
   o.reconnect_ms_min = (guint) gemel_settings_get_int (node->settings, "link.reconnect-min-ms");
   o.reconnect_ms_max = (guint) gemel_settings_get_int (node->settings, "link.reconnect-max-ms");
-  o.guard_fd = node->guard_fd;
+  o.guard_fd = guard_fd;
   o.real_time_priority = (guint) gemel_settings_get_int (node->settings, "link.real-time-priority");
+  o.watchdog_us = gemel_notify_get_watchdog_us ();
   o.liveness = &node->liveness;
   o.liveness_timeout_s = (guint) gemel_settings_get_int (node->settings, "link.liveness-timeout-s");
   return gemel_link_new (&o, &gemel_node_link_port, node, error);
@@ -120,13 +123,13 @@ make_sync (GemelNode *node,
 }
 
 static gboolean
-build (GemelNode  *node,
-       const char *bus_address,
-       GError    **error)
+build (GemelNode              *node,
+       const GemelNodeOptions *options,
+       GError                **error)
 {
   if (!make_dirs (node, error) || !open_stores (node, error))
     return FALSE;
-  node->link = make_link (node, error);
+  node->link = make_link (node, options->guard_fd, error);
   if (node->link == NULL)
     return FALSE;
   node->sync = make_sync (node, error);
@@ -137,7 +140,7 @@ build (GemelNode  *node,
                                        &gemel_node_listener_callbacks, node, error);
   if (node->listener == NULL)
     return FALSE;
-  node->modules = gemel_modules_new (gemel_settings_get_modules (node->settings), bus_address, node->state_dir, node->name,
+  node->modules = gemel_modules_new (gemel_settings_get_modules (node->settings), options->bus_address, node->state_dir, node->name,
                                      &gemel_node_modules_port, node);
   return TRUE;
 }
@@ -185,7 +188,6 @@ gemel_node_new (GemelNodeOptions *options,
   node->stopped_data = user_data;
   node->settings = g_steal_pointer (&options->settings);
   node->state_dir = g_canonicalize_filename (options->state_dir, NULL);
-  node->guard_fd = options->guard_fd;
   node->cancellable = g_cancellable_new ();
   node->started_unix_us = gemel_clock_unix_us ();
   node->started_boot_us = gemel_clock_boot_us ();
@@ -193,7 +195,7 @@ gemel_node_new (GemelNodeOptions *options,
   node->jobs = gemel_jobs_new (on_job_changed, node);
   name = gemel_settings_get_string (node->settings, "node.name");
   node->name = g_strdup (name[0] != '\0' ? name : g_get_host_name ());
-  if (!build (node, options->bus_address, error))
+  if (!build (node, options, error))
     return NULL;
   gemel_node_fill_requests (node);
   gemel_node_compose (node);

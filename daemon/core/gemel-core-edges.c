@@ -44,7 +44,6 @@ static const GemelEdge edges[] = {
   { C, C, GEMEL_CAUSE_FORCED },
   { C, C, GEMEL_CAUSE_NO_ACTIVE },
   { C, C, GEMEL_CAUSE_DEATH_NOTICE },
-  { C, C, GEMEL_CAUSE_REFUSED },
   { C, S, GEMEL_CAUSE_PEER_ACTIVE },
   { C, S, GEMEL_CAUSE_TIMEOUT },
   { C, S, GEMEL_CAUSE_LINK_LOST },

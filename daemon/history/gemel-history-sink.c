@@ -25,7 +25,6 @@
 #include <math.h>
 #include <string.h>
 
-#define STATUS_BAD     0x80000000u                        /* OPC UA: Bad */
 #define PAGE_BYTES_MAX (GEMEL_FRAME_BYTES_MAX - 8 * 1024) /* room for the frame around a page */
 
 static const GemelMigration migrations[] = {

@@ -345,7 +345,8 @@ seal_thread (GTask        *task,
   if (copy->done != seal->size || memcmp (hash, seal->hash, sizeof hash) != 0)
     {
       g_task_return_new_error (task, GEMEL_ERROR, GEMEL_ERROR_CORRUPT,
-                               "full copy of %" G_GUINT64_FORMAT " bytes does not have the size or hash that was announced, it is asked for again",
+                               "full copy of %" G_GUINT64_FORMAT
+                               " bytes does not have the size or hash that was announced, it is asked for again",
                                copy->done);
       return;
     }

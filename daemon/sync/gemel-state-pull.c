@@ -16,7 +16,8 @@ place_check (GemelStateStore          *store,
       (store->in_full || gemel_state_position_follows (&store->position, first)))
     return TRUE;
   g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
-               "state delta at (%" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT ") does not follow (%" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT "), ask for a full state",
+               "state delta at (%" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT
+               ") does not follow (%" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT "), ask for a full state",
                first->epoch, first->seq, store->position.epoch, store->position.seq);
   return FALSE;
 }

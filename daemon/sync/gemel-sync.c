@@ -397,7 +397,7 @@ static void
 do_set_view (GemelSync *sync,
              gpointer   data)
 {
-  guint64 before = sync->view.active_term;
+  guint64   before = sync->view.active_term;
   GemelRole role = sync->view.role;
 
   sync->view = *(const GemelView *) data;

@@ -40,12 +40,15 @@ ask (SimWorld      *w,
   /* The manual says: with an unreadable term, only after it has heard the other node. */
   if (type == GEMEL_INPUT_FORCE_ACTIVE && node->core.never_eligible && !node->view.peer_known)
     return;
-  w->input.u.request_id = ++w->n_requests;
+  if (type != GEMEL_INPUT_ABORT_SWITCHOVER)
+    node->request_id = ++w->n_requests;
+  w->input.u.request_id = node->request_id;
   if (type == GEMEL_INPUT_REQUEST_SWITCHOVER)
     node->request_us = w->now_us;
   if (type == GEMEL_INPUT_FORCE_ACTIVE)
     {
       disturb (w, w->now_us + sim_margin_us (w));
+      w->frozen_until_us = MAX (w->frozen_until_us, w->now_us + sim_margin_us (w));
     }
   sim_step_type (w, node, type);
   sim_host_look (w, node);
@@ -56,11 +59,12 @@ change_settings (SimWorld *w,
                  gint64    bits)
 {
   for (guint i = 0; i < 2; i++)
+    if (w->nodes[i].settings.recovery_mode == GEMEL_RECOVERY_AUTOMATIC)
+      w->nodes[i].automatic_us = w->now_us;
+  for (guint i = 0; i < 2; i++)
     {
       SimNode *node = &w->nodes[i];
 
-      if (node->settings.role == GEMEL_ROLE_MASTER && node->settings.recovery_mode == GEMEL_RECOVERY_AUTOMATIC)
-        node->automatic_us = w->now_us;
       node->settings.recovery_mode = (bits & 1) != 0 ? GEMEL_RECOVERY_AUTOMATIC : GEMEL_RECOVERY_MANUAL;
       node->settings.standby_level = (bits >> i & 2) != 0 ? GEMEL_LEVEL_WARM : GEMEL_LEVEL_COLD;
       node->settings.dual_master = (bits & 24) == 24;
@@ -217,6 +221,25 @@ unpair (SimWorld *w,
   sim_host_look (w, node);
 }
 
+/* Each learns it in its own time; meanwhile they refuse each other's messages. */
+static void
+swap_roles (SimWorld *w)
+{
+  GemelRole role = w->nodes[0].settings.role;
+
+  if (role == GEMEL_ROLE_INDEPENDENT || w->nodes[1].settings.role == GEMEL_ROLE_INDEPENDENT)
+    return;
+  /* A node without the configuration cannot become its owner. */
+  for (guint i = 0; i < 2; i++)
+    if (!w->nodes[i].has_config || w->nodes[i].config_reset)
+      return;
+  w->nodes[0].settings.role = w->nodes[1].settings.role;
+  w->nodes[1].settings.role = role;
+  disturb (w, w->now_us + 2 * w->nodes[0].settings.startup_allowance_us + 2 * w->nodes[1].settings.startup_allowance_us);
+  for (guint i = 0; i < 2; i++)
+    sim_host_look (w, &w->nodes[i]);
+}
+
 /**
  * sim_fault_begin:
  * @w: the world
@@ -229,7 +252,7 @@ sim_fault_begin (SimWorld       *w,
                  guint           index)
 {
   SimNode *node = &w->nodes[fault->node];
-  gint64 until_us = MIN (w->now_us + fault->duration_us, w->plan.chaos_us);
+  gint64   until_us = MIN (w->now_us + fault->duration_us, w->plan.chaos_us);
 
   w->stats.faults[fault->type]++;
   sim_push (w, until_us, SIM_EVENT_FAULT_END, fault->node, 0, index, 0);
@@ -287,6 +310,9 @@ sim_fault_begin (SimWorld       *w,
       break;
     case SIM_FAULT_UNPAIR:
       unpair (w, node, until_us);
+      break;
+    case SIM_FAULT_SWAP:
+      swap_roles (w);
       break;
     case SIM_N_FAULTS:
       break;

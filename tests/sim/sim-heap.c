@@ -33,7 +33,7 @@ sim_push (SimWorld    *w,
           gint64       b)
 {
   SimEvent event = { at_us, w->order++, life, (guint8) type, (guint8) node, a, b };
-  guint i = w->n_events++;
+  guint    i = w->n_events++;
 
   g_assert (i < SIM_EVENTS_MAX);
   while (i > 0)
@@ -62,7 +62,7 @@ sim_pop (SimWorld *w,
          SimEvent *ret_event)
 {
   SimEvent last;
-  guint i = 0;
+  guint    i = 0;
 
   if (w->n_events == 0 || w->heap[0].at_us > before_us)
     return FALSE;

@@ -59,7 +59,7 @@ sim_host_start (SimWorld *w,
   node->state_level = FALSE;
   node->config_reset = FALSE;
   node->state_reset = FALSE;
-  node->state = (GemelStatePosition) { 0, 0 };
+  node->state = (GemelStatePosition){ 0, 0 };
   memset (node->values, 0, sizeof node->values);
   node->deltas_base = 0;
   node->acked_seq = 0;
@@ -262,8 +262,8 @@ sim_host_edit_done (SimWorld *w,
                     guint     edit)
 {
   SimEntry *entry = &node->journal[node->journal_len];
-  guint64 before = node->journal_len == 0 ? 0 : node->journal[node->journal_len - 1].hash;
-  guint64 last_term = node->journal_len == 0 ? 0 : node->journal[node->journal_len - 1].term;
+  guint64   before = node->journal_len == 0 ? 0 : node->journal[node->journal_len - 1].hash;
+  guint64   last_term = node->journal_len == 0 ? 0 : node->journal[node->journal_len - 1].term;
 
   if (!node->view.has_authority || node->journal_broken || node->journal_len == SIM_EDITS_MAX ||
       node->journal_len != node->journal_durable)

@@ -19,8 +19,8 @@ gint64
 sim_calm_bound_us (const SimWorld *w)
 {
   const GemelCoreSettings *s = &w->plan.settings[0];
-  gint64 switchover_us = s->drain_timeout_us + s->ready_timeout_us + s->promise_us;
-  gint64 allowance_us = MAX (s->startup_allowance_us, w->plan.settings[1].startup_allowance_us);
+  gint64                   switchover_us = s->drain_timeout_us + s->ready_timeout_us + s->promise_us;
+  gint64                   allowance_us = MAX (s->startup_allowance_us, w->plan.settings[1].startup_allowance_us);
 
   return 2 * allowance_us + 4 * sim_margin_us (w) + 2 * (s->recovery_delay_max_us + switchover_us) +
          40 * w->plan.pull_us + 4 * w->plan.soft_restart_us + G_TIME_SPAN_MILLISECOND;
@@ -29,8 +29,8 @@ sim_calm_bound_us (const SimWorld *w)
 static void
 judge_who (SimWorld *w)
 {
-  SimNode *master = w->plan.roles_swapped ? &w->nodes[1] : &w->nodes[0];
-  guint n_acting = 0;
+  SimNode *master = w->nodes[0].settings.role == GEMEL_ROLE_MASTER ? &w->nodes[0] : &w->nodes[1];
+  guint    n_acting = 0;
 
   for (guint i = 0; i < 2; i++)
     {
@@ -54,7 +54,7 @@ judge_data (SimWorld *w)
 {
   SimNode *a = &w->nodes[0];
   SimNode *b = &w->nodes[1];
-  guint64 shorter = MIN (a->journal_len, b->journal_len);
+  guint64  shorter = MIN (a->journal_len, b->journal_len);
 
   if (shorter + 3 * SIM_BATCH < MAX (a->journal_len, b->journal_len))
     sim_fail (w, "journals", "the journals have %" G_GUINT64_FORMAT " and %" G_GUINT64_FORMAT " entries", a->journal_len, b->journal_len);

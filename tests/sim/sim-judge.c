@@ -86,6 +86,10 @@ judge_message (SimWorld           *w,
     return;
   node->fresh = TRUE;
   node->must_refresh = FALSE;
+  if (m->nonce == node->heard_nonce && m->ts_us < node->heard_ts_us)
+    return;
+  node->heard_nonce = m->nonce;
+  node->heard_ts_us = m->ts_us;
   node->peer_idle = m->active_term == 0;
   if (m->active_term == 0)
     return;
@@ -179,7 +183,7 @@ judge_handover (SimWorld *w,
                 SimNode  *node)
 {
   const SimHandover *h = &w->handover;
-  guint64 len = h->journal_len;
+  guint64            len = h->journal_len;
 
   if (!h->valid || h->from == node->index)
     {
@@ -191,7 +195,7 @@ judge_handover (SimWorld *w,
   for (guint key = 0; key < SIM_KEYS; key++)
     if (node->values[key] < h->values[key])
       sim_fail (w, "switchover-lost", "node %u lacks runtime state of its predecessor", node->index);
-  if (sim_is_acting (w, sim_peer (w, node)))
+  if (sim_is_acting (w, sim_peer (w, node)) && w->frozen_until_us < w->now_us)
     sim_fail (w, "commit-late", "node %u is active by commit while its predecessor acts", node->index);
 }
 
@@ -211,16 +215,16 @@ judge_pair_state (SimWorld *w,
 }
 
 static void
-judge_reason (SimWorld        *w,
-              SimNode         *node,
-              gint64           now_us)
+judge_reason (SimWorld *w,
+              SimNode  *node,
+              gint64    now_us)
 {
-  gint64 silent_us = now_us - node->active_heard_us;
-  gint64 promise_us;
-  gint64 allowance_us = node->decided ? node->settings.failover_timeout_us : node->settings.startup_allowance_us;
+  gint64   silent_us = now_us - node->active_heard_us;
+  gint64   promise_us;
+  gint64   allowance_us = node->decided ? node->settings.failover_timeout_us : node->settings.startup_allowance_us;
   gboolean allowance_over = now_us - node->fresh_from_us >= allowance_us;
 
-  if (!node->told_eligible && !node->forced)
+  if (!node->had_data && !node->forced)
     sim_fail (w, "eligible", "node %u takes over without the data of the pair", node->index);
   if (node->excused || node->forced || node->view.role == GEMEL_ROLE_INDEPENDENT)
     return;
@@ -244,7 +248,10 @@ judge_activation (SimWorld *w,
   node->since_term = node->view.active_term;
   judge_pair_state (w, node);
   if (node->view.cause == GEMEL_CAUSE_COMMITTED)
-    judge_handover (w, node);
+    {
+      judge_handover (w, node);
+      node->promise_until_us = now_us; /* control came back in order */
+    }
   else
     {
       judge_reason (w, node, now_us);
@@ -284,7 +291,7 @@ judge_dual_lost (SimWorld        *w,
                  const GemelView *before)
 {
   const GemelMessage *m = &w->input.u.message;
-  gboolean manual = node->view.recovery_mode == GEMEL_RECOVERY_MANUAL && !node->settings.dual_master && !m->dual_master;
+  gboolean            manual = node->view.recovery_mode == GEMEL_RECOVERY_MANUAL && !node->settings.dual_master && !m->dual_master;
 
   if (before->active_term == 0 || node->view.active_term != 0 || node->view.cause != GEMEL_CAUSE_DUAL_LOST || !manual ||
       w->input.type != GEMEL_INPUT_MESSAGE || m->recovery_mode != GEMEL_RECOVERY_MANUAL)
@@ -304,7 +311,7 @@ void
 sim_judge_dual (SimWorld *w)
 {
   const GemelCoreSettings *s = &w->plan.settings[0];
-  gint64 moment_us = 2 * s->heartbeat_interval_us + s->rtt_budget_us + 4 * w->plan.term_write_us;
+  gint64                   moment_us = 2 * s->heartbeat_interval_us + s->rtt_budget_us + 4 * w->plan.term_write_us;
 
   if (!sim_is_acting (w, &w->nodes[0]) || !sim_is_acting (w, &w->nodes[1]))
     {
@@ -332,6 +339,8 @@ sim_judge_step (SimWorld        *w,
                 SimNode         *node,
                 const GemelView *before)
 {
+  if (node->view.state == GEMEL_STATE_CANDIDATE && before->state != GEMEL_STATE_CANDIDATE)
+    node->had_data = node->told_eligible;
   judge_terms (w, node, before);
   judge_commit (w, node, before);
   judge_dual_lost (w, node, before);
@@ -390,9 +399,9 @@ may_start_switchover (SimWorld  *w,
                       GemelCause cause)
 {
   const GemelCoreSettings *s = &node->settings;
-  SimNode *peer = sim_peer (w, node);
-  SimNode *master = w->plan.roles_swapped ? &w->nodes[1] : &w->nodes[0];
-  gint64 patience_us = 2 * (s->drain_timeout_us + s->ready_timeout_us + s->failover_timeout_us) + sim_margin_us (w);
+  SimNode                 *peer = sim_peer (w, node);
+  SimNode                 *master = w->plan.roles_swapped ? &w->nodes[1] : &w->nodes[0];
+  gint64                   patience_us = 2 * (s->drain_timeout_us + s->ready_timeout_us + s->failover_timeout_us) + sim_margin_us (w);
 
   if (cause == GEMEL_CAUSE_USER)
     return w->now_us - MAX (node->request_us, peer->request_us) < patience_us;
@@ -430,18 +439,19 @@ sim_judge_action (SimWorld          *w,
  * @node: appended an entry
  * @index: where
  *
- * Log matching. A node that was independent wrote for itself, so such runs are left out.
+ * Log matching. A node that was independent, or lost its role, wrote for itself, so such runs are
+ * left out.
  */
 void
 sim_judge_entry (SimWorld *w,
                  SimNode  *node,
                  guint64   index)
 {
-  const SimNode *peer = sim_peer (w, node);
+  const SimNode  *peer = sim_peer (w, node);
   const SimEntry *a = &node->journal[index];
   const SimEntry *b = &peer->journal[index];
 
-  if (index >= peer->journal_len || a->term != b->term || a->hash == b->hash || w->stats.faults[SIM_FAULT_UNPAIR] > 0)
+  if (index >= peer->journal_len || a->term != b->term || a->hash == b->hash || w->stats.faults[SIM_FAULT_UNPAIR] + w->stats.faults[SIM_FAULT_SWAP] > 0)
     return;
   sim_fail (w, "log-matching", "two entries of term %" G_GUINT64_FORMAT " at sequence %" G_GUINT64_FORMAT " differ", a->term, index + 1);
 }

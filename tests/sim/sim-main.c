@@ -7,9 +7,9 @@
 
 #include "sim.h"
 
-#define STEPS_DEFAULT 20000
-#define SHRINK_RUNS 400
-#define FAILURES_MAX 5
+#define STEPS_DEFAULT     20000
+#define SHRINK_RUNS       400
+#define FAILURES_MAX      5
 #define EDGES_MATTER_RUNS 2000
 
 typedef struct
@@ -72,8 +72,8 @@ print_summary (const SimStats *s,
 static guint
 print_edges (const SimStats *s)
 {
-  guint n_edges;
-  guint missing = 0;
+  guint            n_edges;
+  guint            missing = 0;
   const GemelEdge *edges = gemel_core_get_edges (&n_edges);
 
   for (guint i = 0; i < n_edges; i++)
@@ -116,10 +116,10 @@ static gboolean
 run_replay (const Options *options)
 {
   g_autoptr (SimWorld) world = sim_world_new ();
-  g_autoptr (GError) error = NULL;
-  g_autofree SimPlan *plan = g_new0 (SimPlan, 1);
-  SimStats stats = { 0 };
-  SimVerdict verdict;
+  g_autoptr (GError)   error = NULL;
+  g_autofree SimPlan  *plan = g_new0 (SimPlan, 1);
+  SimStats             stats = { 0 };
+  SimVerdict           verdict;
 
   if (!sim_plan_load (plan, options->replay, &error))
     {
@@ -141,11 +141,11 @@ static gboolean
 run_seeds (const Options *options)
 {
   g_autoptr (SimWorld) world = sim_world_new ();
-  g_autofree SimPlan *plan = g_new0 (SimPlan, 1);
-  SimStats stats = { 0 };
-  gint64 began_us = g_get_monotonic_time ();
-  guint failures = 0;
-  guint missing;
+  g_autofree SimPlan  *plan = g_new0 (SimPlan, 1);
+  SimStats             stats = { 0 };
+  gint64               began_us = g_get_monotonic_time ();
+  guint                failures = 0;
+  guint                missing;
 
   for (gint i = 0; failures < FAILURES_MAX; i++)
     {
@@ -167,7 +167,7 @@ int
 main (int    argc,
       char **argv)
 {
-  Options options = { .seed = 1, .runs = 100, .steps = STEPS_DEFAULT };
+  Options            options = { .seed = 1, .runs = 100, .steps = STEPS_DEFAULT };
   const GOptionEntry entries[] = {
     { "seed", 's', 0, G_OPTION_ARG_INT64, &options.seed, "First seed", "S" },
     { "runs", 'n', 0, G_OPTION_ARG_INT, &options.runs, "How many seeds", "N" },
@@ -182,8 +182,8 @@ main (int    argc,
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   g_autoptr (GOptionContext) context = g_option_context_new ("- two nodes in a virtual world");
-  g_autoptr (GError) error = NULL;
-  gboolean ok;
+  g_autoptr (GError)         error = NULL;
+  gboolean                   ok;
 
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, &error))

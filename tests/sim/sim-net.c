@@ -38,8 +38,8 @@ draw_arrival (SimWorld *w,
               SimNode  *sender)
 {
   guint64 random = keyed (w, SIM_STREAM_DELAY, sender);
-  gint64 jitter_max_us = MIN (w->plan.settings[0].rtt_budget_us, w->plan.settings[0].heartbeat_interval_us) / 2;
-  gint64 at_us = w->now_us + w->plan.delay_min_us + MIN (sim_exponential (random, w->plan.delay_mean_us), jitter_max_us);
+  gint64  jitter_max_us = MIN (w->plan.settings[0].rtt_budget_us, w->plan.settings[0].heartbeat_interval_us) / 2;
+  gint64  at_us = w->now_us + w->plan.delay_min_us + MIN (sim_exponential (random, w->plan.delay_mean_us), jitter_max_us);
 
   if (sender->delay_until_us > w->now_us)
     at_us += sim_exponential (sim_mix (random), sender->delay_us);
@@ -65,10 +65,10 @@ sim_send (SimWorld *w,
           guint     from,
           guint     payload)
 {
-  SimNode *sender = &w->nodes[from];
+  SimNode    *sender = &w->nodes[from];
   SimPayload *p = &w->payloads[payload];
-  gint64 loss_ppm = w->calm ? 0 : w->plan.loss_ppm;
-  gint64 at_us;
+  gint64      loss_ppm = w->calm ? 0 : w->plan.loss_ppm;
+  gint64      at_us;
 
   sender->n_sent++;
   w->stats.messages++;
@@ -102,8 +102,7 @@ hop_us (SimWorld *w,
         SimNode  *sender)
 {
   sender->n_sent++;
-  return w->plan.delay_min_us + MIN (sim_exponential (keyed (w, SIM_STREAM_DELAY, sender), w->plan.delay_mean_us),
-                                     w->plan.settings[0].rtt_budget_us / 2) + 1;
+  return w->plan.delay_min_us + MIN (sim_exponential (keyed (w, SIM_STREAM_DELAY, sender), w->plan.delay_mean_us), w->plan.settings[0].rtt_budget_us / 2) + 1;
 }
 
 /**
@@ -119,8 +118,8 @@ sim_dial (SimWorld *w,
           SimNode  *node)
 {
   SimNode *peer = sim_peer (w, node);
-  gint64 there_us = hop_us (w, node);
-  gint64 back_us = hop_us (w, peer);
+  gint64   there_us = hop_us (w, node);
+  gint64   back_us = hop_us (w, peer);
 
   if (node->session != 0 || node->settings.role != GEMEL_ROLE_BACKUP)
     return;
@@ -208,7 +207,7 @@ sim_send_notice (SimWorld *w,
                  SimNode  *node,
                  guint64   term)
 {
-  gint64 late_us = node->notice_late_us;
+  gint64   late_us = node->notice_late_us;
   gboolean lost = node->notice_lost;
 
   node->notice_late_us = 0;

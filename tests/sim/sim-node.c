@@ -70,7 +70,7 @@ ask_persist (SimWorld          *w,
   if (node->term_slow_until_us > w->now_us)
     at_us += node->term_slow_us;
   node->persist_busy_us = at_us;
-  node->persists[node->n_persists++] = (SimPersist) { id, *stable };
+  node->persists[node->n_persists++] = (SimPersist){ id, *stable };
   sim_push (w, at_us, SIM_EVENT_PERSIST_DONE, node->index, node->life, id, node->term_error_until_us > w->now_us);
 }
 
@@ -140,7 +140,7 @@ sim_start (SimWorld *w,
            SimNode  *node)
 {
   static const GemelStable nothing = { 0 };
-  gint64 now_us;
+  gint64                   now_us;
 
   if (node->up)
     return;
@@ -230,6 +230,7 @@ sim_pause (SimWorld *w,
     {
       sim_set_clock (w, node, node->drift_ppm);
       node->vm_paused = TRUE;
+      w->frozen_until_us = MAX (w->frozen_until_us, w->now_us + duration_us + sim_margin_us (w));
     }
   node->resume_us = w->now_us + duration_us;
   sim_push (w, node->resume_us, SIM_EVENT_RESUME, node->index, node->life, 0, 0);

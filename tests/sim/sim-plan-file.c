@@ -22,8 +22,14 @@ typedef struct
   gsize       size;
 } Field;
 
-#define PLAN_FIELD(member) { #member, G_STRUCT_OFFSET (SimPlan, member), sizeof (((SimPlan *) NULL)->member) }
-#define NODE_FIELD(member) { #member, G_STRUCT_OFFSET (GemelCoreSettings, member), sizeof (((GemelCoreSettings *) NULL)->member) }
+#define PLAN_FIELD(member)                                                        \
+  {                                                                               \
+#    member, G_STRUCT_OFFSET(SimPlan, member), sizeof(((SimPlan *) NULL)->member) \
+  }
+#define NODE_FIELD(member)                                                                            \
+  {                                                                                                   \
+#    member, G_STRUCT_OFFSET(GemelCoreSettings, member), sizeof(((GemelCoreSettings *) NULL)->member) \
+  }
 
 static const Field plan_fields[] = {
   PLAN_FIELD (seed),
@@ -100,6 +106,7 @@ static const char *const fault_names[SIM_N_FAULTS] = {
   [SIM_FAULT_FORCE] = "force",
   [SIM_FAULT_SETTINGS] = "settings",
   [SIM_FAULT_UNPAIR] = "unpair",
+  [SIM_FAULT_SWAP] = "swap",
 };
 
 static gint64
@@ -107,8 +114,8 @@ get_field (gconstpointer base,
            const Field  *field)
 {
   gconstpointer at = (const guint8 *) base + field->offset;
-  gint64 wide;
-  gint32 narrow;
+  gint64        wide;
+  gint32        narrow;
 
   if (field->size == sizeof wide)
     {
@@ -125,7 +132,7 @@ set_field (gpointer     base,
            gint64       value)
 {
   gpointer at = (guint8 *) base + field->offset;
-  gint32 narrow = (gint32) value;
+  gint32   narrow = (gint32) value;
 
   if (field->size == sizeof value)
     memcpy (at, &value, sizeof value);
@@ -206,8 +213,8 @@ parse_fault (SimPlan *plan,
              char   **words)
 {
   SimFault *f = &plan->faults[plan->n_faults];
-  gint64 node;
-  guint type = 0;
+  gint64    node;
+  guint     type = 0;
 
   if (plan->n_faults == SIM_FAULTS_MAX)
     return FALSE;
@@ -226,10 +233,10 @@ static gboolean
 parse_line (SimPlan *plan,
             char   **words)
 {
-  guint n = g_strv_length (words);
+  guint        n = g_strv_length (words);
   const Field *field;
-  gint64 value;
-  gint64 node;
+  gint64       value;
+  gint64       node;
 
   if (n == 2 && strcmp (words[0], "plan") == 0)
     return strcmp (words[1], "1") == 0;
@@ -283,7 +290,7 @@ sim_plan_load (SimPlan    *plan,
                GError    **error)
 {
   g_autofree char *text = NULL;
-  g_auto (GStrv) lines = NULL;
+  g_auto (GStrv)   lines = NULL;
 
   if (!g_file_get_contents (path, &text, NULL, error))
     return FALSE;

@@ -74,7 +74,7 @@ draw_settings (SimPlan *plan,
                Draw    *d)
 {
   GemelCoreSettings *s = &plan->settings[0];
-  guint kind = (guint) draw_range (d, 0, 5);
+  guint              kind = (guint) draw_range (d, 0, 5);
 
   gemel_core_settings_init (s, kind == 0 ? GEMEL_PROFILE_LAN : kind == 1 ? GEMEL_PROFILE_FAST
                                                                          : GEMEL_PROFILE_WAN,
@@ -104,8 +104,8 @@ draw_world (SimPlan *plan,
             Draw    *d)
 {
   const GemelCoreSettings *s = &plan->settings[0];
-  gint64 hb = s->heartbeat_interval_us;
-  gint64 rtt = MIN (s->rtt_budget_us, hb);
+  gint64                   hb = s->heartbeat_interval_us;
+  gint64                   rtt = MIN (s->rtt_budget_us, hb);
 
   plan->delay_min_us = draw_range (d, rtt / 100, rtt / 10);
   plan->delay_mean_us = draw_range (d, rtt / 100, rtt / 20);
@@ -116,7 +116,7 @@ draw_world (SimPlan *plan,
   plan->journal_write_us = draw_log (d, 50, MAX (100, hb / 2));
   plan->dial_us = draw_range (d, hb / 2, 3 * hb);
   plan->link_timeout_us = s->failover_timeout_us * draw_range (d, 10, 30) / 10;
-  plan->notice_us = draw_log (d, hb / 20 + 1, 2 * hb);
+  plan->notice_us = draw_chance (d, 30) ? 1 : draw_log (d, hb / 20 + 1, 2 * hb);
   plan->edit_us = draw_range (d, hb, 20 * hb);
   plan->post_us = draw_range (d, hb, 10 * hb);
   plan->pull_us = draw_range (d, hb, 3 * hb);
@@ -148,6 +148,8 @@ sim_fault_allowed (const SimPlan *plan,
     return mark % 8 == 0;
   if (type == SIM_FAULT_UNPAIR)
     return mark % 8 == 1;
+  if (type == SIM_FAULT_SWAP)
+    return mark % 8 == 2;
   return TRUE;
 }
 
@@ -179,8 +181,8 @@ add_fault (SimPlan     *plan,
            Draw        *d)
 {
   const GemelCoreSettings *s = &plan->settings[0];
-  gint64 longest = MIN (6 * s->failover_timeout_us, plan->chaos_us / 10);
-  SimFault *f = &plan->faults[plan->n_faults];
+  gint64                   longest = MIN (6 * s->failover_timeout_us, plan->chaos_us / 10);
+  SimFault                *f = &plan->faults[plan->n_faults];
 
   f->type = type;
   f->node = (guint) draw_range (d, 0, 1);
@@ -192,6 +194,61 @@ add_fault (SimPlan     *plan,
   f->duration_us = draw_log (d, s->heartbeat_interval_us / 2, longest);
   f->amount = draw_amount (plan, type, d);
   plan->n_faults++;
+}
+
+static void
+add_exactly (SimPlan     *plan,
+             SimFaultType type,
+             guint        node,
+             gint64       at_us,
+             gint64       duration_us,
+             gint64       amount)
+{
+  if (sim_fault_allowed (plan, type))
+    plan->faults[plan->n_faults++] = (SimFault){ at_us, type, node, duration_us, amount };
+}
+
+/* A switchover that is disturbed while it is under way: chance alone rarely hits so short a time. */
+static void
+add_disturbed_switchover (SimPlan *plan,
+                          Draw    *d)
+{
+  static const SimFaultType disturbances[] = { SIM_FAULT_JOURNAL_ERROR, SIM_FAULT_VM_PAUSE, SIM_FAULT_SWAP, SIM_FAULT_CRASH,
+                                               SIM_FAULT_PAUSE, SIM_FAULT_CUT, SIM_FAULT_SETTINGS, SIM_FAULT_FORCE,
+                                               SIM_FAULT_STOP, SIM_FAULT_LATE_COMMIT, SIM_FAULT_TERM_ERROR };
+  const GemelCoreSettings  *s = &plan->settings[0];
+  gint64                    at_us = draw_range (d, plan->chaos_us / 20, plan->chaos_us * 9 / 10);
+  gint64                    later_us = at_us + draw_log (d, MAX (plan->delay_min_us, 10), 2 * s->heartbeat_interval_us);
+  gint64                    duration_us = draw_range (d, s->failover_timeout_us / 2, 3 * s->failover_timeout_us);
+  guint                     node = (guint) draw_range (d, 0, 1);
+
+  add_exactly (plan, SIM_FAULT_SWITCHOVER, node, at_us, 0, 0);
+  if (draw_chance (d, 60))
+    {
+      add_exactly (plan, disturbances[draw (d) % G_N_ELEMENTS (disturbances)], (guint) draw_range (d, 0, 1), later_us, duration_us,
+                   draw_range (d, 0, s->heartbeat_interval_us));
+      return;
+    }
+  /* Aborted and asked for again, while the word of it gets lost. */
+  add_exactly (plan, SIM_FAULT_LOSS, node, later_us, draw_log (d, 1000, s->heartbeat_interval_us), 700000);
+  add_exactly (plan, SIM_FAULT_ABORT, node, later_us + 1, 0, 0);
+  add_exactly (plan, SIM_FAULT_SWITCHOVER, node, later_us + 2, 0, 0);
+}
+
+/* An order to a node that has just begun and knows nothing yet. */
+static void
+add_early_order (SimPlan *plan,
+                 Draw    *d)
+{
+  const GemelCoreSettings *s = &plan->settings[0];
+  gint64                   at_us = draw_range (d, 0, plan->chaos_us * 8 / 10);
+  guint                    node = (guint) draw_range (d, 0, 1);
+
+  if (!sim_fault_allowed (plan, SIM_FAULT_FORCE))
+    return;
+  add_exactly (plan, SIM_FAULT_CUT, node, at_us, s->failover_timeout_us, 0);
+  add_exactly (plan, SIM_FAULT_CRASH, node, at_us + 1, 1, 0);
+  add_exactly (plan, SIM_FAULT_FORCE, node, at_us + plan->notice_us + draw_range (d, 2, s->startup_allowance_us / 2), 0, 0);
 }
 
 static int
@@ -233,7 +290,7 @@ sim_plan_from_seed (SimPlan *plan,
                     guint64  seed,
                     guint64  steps)
 {
-  Draw d = { seed, 0 };
+  Draw  d = { seed, 0 };
   guint extras;
 
   memset (plan, 0, sizeof *plan);
@@ -252,5 +309,9 @@ sim_plan_from_seed (SimPlan *plan,
       if (sim_fault_allowed (plan, type))
         add_fault (plan, type, &d);
     }
+  extras = (guint) draw_range (&d, 2, 8);
+  for (guint i = 0; i < extras; i++)
+    add_disturbed_switchover (plan, &d);
+  add_early_order (plan, &d);
   qsort (plan->faults, plan->n_faults, sizeof *plan->faults, compare_faults);
 }

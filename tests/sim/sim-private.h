@@ -13,19 +13,19 @@
 
 G_BEGIN_DECLS
 
-#define SIM_KEYS 4            /* of runtime state */
-#define SIM_BATCH 8           /* entries or deltas in one answer */
-#define SIM_DELTAS 32         /* buffer of the active node */
-#define SIM_EDITS_MAX (1 << 14)
+#define SIM_KEYS         4  /* of runtime state */
+#define SIM_BATCH        8  /* entries or deltas in one answer */
+#define SIM_DELTAS       32 /* buffer of the active node */
+#define SIM_EDITS_MAX    (1 << 14)
 #define SIM_PERSISTS_MAX 64
 #define SIM_PAYLOADS_MAX 4096 /* messages under way */
-#define SIM_EVENTS_MAX 16384
+#define SIM_EVENTS_MAX   16384
 
 typedef enum
 {
-  SIM_EVENT_MESSAGE,      /* a: payload */
-  SIM_EVENT_LINK_UP,      /* a: session */
-  SIM_EVENT_LINK_DOWN,    /* a: session */
+  SIM_EVENT_MESSAGE,   /* a: payload */
+  SIM_EVENT_LINK_UP,   /* a: session */
+  SIM_EVENT_LINK_DOWN, /* a: session */
   SIM_EVENT_REFUSED,
   SIM_EVENT_NOTICE,       /* a: term */
   SIM_EVENT_NOTICE_SENT,  /* a: term; the guard of this node sends it now */
@@ -34,20 +34,20 @@ typedef enum
   SIM_EVENT_DIAL,
   SIM_EVENT_IDLE,
   SIM_EVENT_EDIT,
-  SIM_EVENT_EDIT_DONE,    /* a: edit */
+  SIM_EVENT_EDIT_DONE, /* a: edit */
   SIM_EVENT_POST,
   SIM_EVENT_PULL,
-  SIM_EVENT_SYNCED,       /* a: journal length that is durable now */
-  SIM_EVENT_DRAINED,      /* a: switch id */
+  SIM_EVENT_SYNCED,  /* a: journal length that is durable now */
+  SIM_EVENT_DRAINED, /* a: switch id */
   SIM_EVENT_SOFT_RESTARTED,
   SIM_EVENT_START,
-  SIM_EVENT_KILL,         /* a clean stop that took too long */
+  SIM_EVENT_KILL, /* a clean stop that took too long */
   SIM_EVENT_RESUME,
-  SIM_EVENT_FAULT,        /* a: index */
-  SIM_EVENT_FAULT_END,    /* a: index */
+  SIM_EVENT_FAULT,     /* a: index */
+  SIM_EVENT_FAULT_END, /* a: index */
   SIM_EVENT_CALM,
-  SIM_EVENT_REPAIR,       /* an operator looks at what is still broken */
-  SIM_EVENT_JUDGE,        /* the bound of S4 is over */
+  SIM_EVENT_REPAIR, /* an operator looks at what is still broken */
+  SIM_EVENT_JUDGE,  /* the bound of S4 is over */
 } SimEventType;
 
 typedef struct
@@ -96,25 +96,25 @@ typedef struct
       GemelPairPosition have;
       gboolean          config_reset; /* needs a full copy */
       gboolean          state_reset;
-      gboolean          standing_by;  /* may acknowledge for the pair */
+      gboolean          standing_by; /* may acknowledge for the pair */
       guint32           life;
     } pull;
     struct
     {
       gboolean           config_source;
       GemelSyncPlan      config_plan;
-      guint64            config_len;    /* of the source */
+      guint64            config_len; /* of the source */
       guint              n_entries;
-      guint64            first;         /* index of the first entry */
+      guint64            first; /* index of the first entry */
       SimEntry           entries[SIM_BATCH];
-      SimEntry          *full;          /* owned; config_len entries */
+      SimEntry          *full; /* owned; config_len entries */
       gboolean           state_source;
       GemelSyncPlan      state_plan;
       GemelStatePosition state_head;
       guint              n_deltas;
       SimDelta           deltas[SIM_BATCH];
       guint64            values[SIM_KEYS];
-      guint32            life;          /* of the source */
+      guint32            life; /* of the source */
     } answer;
   } u;
 } SimPayload;
@@ -140,8 +140,8 @@ typedef struct
   gboolean stopping;
   guint32  life;
   gint64   resume_us;
-  gint64   tick_us;      /* world time of the next TICK; G_MAXINT64: none */
-  gint64   restart_us;   /* how long it stays down after a stop */
+  gint64   tick_us;    /* world time of the next TICK; G_MAXINT64: none */
+  gint64   restart_us; /* how long it stays down after a stop */
 
   /* clock */
   gint64 clock_world_us; /* base of the line */
@@ -160,25 +160,25 @@ typedef struct
   gint64      term_slow_us;
 
   /* network of what this node sends */
-  gint64  cut_until_us;
-  gint64  clog_until_us;
-  gint64  loss_until_us;
-  gint64  loss_ppm;
-  gint64  delay_until_us;
-  gint64  delay_us;
-  gint64  duplicate_until_us;
-  gint64  duplicate_ppm;
-  gint64  reorder_until_us;
-  gint64  reorder_us;
-  gint64  last_arrival_us;
-  guint64 n_sent;
-  guint64 session;
-  guint64 last_session; /* of this machine; anything older is answered with a reset */
-  gint64  heard_us;      /* world time; of the session */
-  guint   refusals;
-  guint64 armed_term;    /* what the guard would say */
+  gint64   cut_until_us;
+  gint64   clog_until_us;
+  gint64   loss_until_us;
+  gint64   loss_ppm;
+  gint64   delay_until_us;
+  gint64   delay_us;
+  gint64   duplicate_until_us;
+  gint64   duplicate_ppm;
+  gint64   reorder_until_us;
+  gint64   reorder_us;
+  gint64   last_arrival_us;
+  guint64  n_sent;
+  guint64  session;
+  guint64  last_session; /* of this machine; anything older is answered with a reset */
+  gint64   heard_us;     /* world time; of the session */
+  guint    refusals;
+  guint64  armed_term; /* what the guard would say */
   gboolean notice_lost;
-  gint64  notice_late_us;
+  gint64   notice_late_us;
 
   /* host: journal, state, standing */
   GemelLevel         level;
@@ -194,7 +194,7 @@ typedef struct
   gboolean           told_broken;
   guint              edits_in_flight;
   gint64             late_commit_us;
-  gboolean           has_config;  /* of this pair; durable */
+  gboolean           has_config; /* of this pair; durable */
   gboolean           soft_restarting;
   gboolean           config_level;
   gboolean           state_level;
@@ -206,29 +206,33 @@ typedef struct
   guint64            deltas_base; /* seq below the oldest one that is kept */
   gboolean           told_eligible;
   gboolean           told_synced;
-  guint64            told_seq;    /* POSITION and CAUGHT_UP: what the core was told last */
+  guint64            told_seq; /* POSITION and CAUGHT_UP: what the core was told last */
   guint64            told_state_seq;
-  guint64            acked_seq;   /* runtime state that the pair has */
-  guint64            peer_has;    /* entries that the peer has, as its last pull said */
+  guint64            acked_seq; /* runtime state that the pair has */
+  guint64            peer_has;  /* entries that the peer has, as its last pull said */
 
   /* ghosts */
-  guint64  seen_term;          /* S2: highest durable or announced */
-  guint64  used_term;          /* S2: last activation */
-  gint64   fresh_from_us;      /* boot time; exchanges before it do not count */
+  guint64  seen_term;     /* S2: highest durable or announced */
+  guint64  used_term;     /* S2: last activation */
+  gint64   fresh_from_us; /* boot time; exchanges before it do not count */
   gboolean fresh;
-  gboolean decided;            /* was a standby before the pause: a silence is enough for it */
-  gboolean must_refresh;       /* slept too long: no effect before a fresh exchange */
-  gint64   active_heard_us;    /* boot time; peer said that it is active */
-  gboolean peer_idle;          /* the last word of the peer was: not active */
-  guint64  heard_term;         /* it was active in */
-  gboolean excused;            /* notice or trusted refusal: may act without silence */
-  gboolean forced;             /* an order: may act whatever it hears */
-  gint64   promise_until_us;   /* boot time; given with a commit */
-  gint64   start_promise_us;   /* boot time; for what the process before this one may have given */
-  guint64  ready_id;           /* CAUGHT_UP was reported for it */
+  gboolean decided;         /* was a standby before the pause: a silence is enough for it */
+  gboolean must_refresh;    /* slept too long: no effect before a fresh exchange */
+  gint64   active_heard_us; /* boot time; peer said that it is active */
+  gboolean peer_idle;       /* the last word of the peer was: not active */
+  guint64  heard_term;      /* it was active in */
+  gboolean excused;         /* notice or trusted refusal: may act without silence */
+  guint64  heard_nonce;
+  gint64   heard_ts_us;      /* newest word of that process */
+  gboolean had_data;         /* when its candidacy began */
+  gboolean forced;           /* an order: may act whatever it hears */
+  gint64   promise_until_us; /* boot time; given with a commit */
+  gint64   start_promise_us; /* boot time; for what the process before this one may have given */
+  guint64  ready_id;         /* CAUGHT_UP was reported for it */
   guint64  since_term;
-  gint64   request_us;         /* world time of the last request of a person */
-  gint64   automatic_us;       /* world time when recovery was automatic last */
+  guint64  request_id;   /* last of a person here */
+  gint64   request_us;   /* world time of the last request of a person */
+  gint64   automatic_us; /* world time when recovery was automatic last */
 } SimNode;
 
 typedef struct
@@ -269,6 +273,7 @@ struct _SimWorld
   gint64       disturbed_until_us; /* a dual active before this has an excuse */
   gint64       dual_since_us;      /* G_MAXINT64: there is none */
   SimNode      nodes[2];
+  gint64       frozen_until_us; /* A1 is false, or an administrator overruled the rules */
   SimHandover  handover;
   SimPairAck   pair_acks[SIM_KEYS];
   guint        n_edits;
@@ -279,12 +284,12 @@ struct _SimWorld
   guint        n_events;
   SimPayload   payloads[SIM_PAYLOADS_MAX];
   guint        free_payload;
-  sigjmp_buf   escape;             /* an assertion of the core ends the run, not the simulator */
+  sigjmp_buf   escape; /* an assertion of the core ends the run, not the simulator */
 };
 
 #define SIM_EDIT_ACKNOWLEDGED 1
-#define SIM_EDIT_KEPT 2
-#define SIM_NO_PAYLOAD G_MAXUINT
+#define SIM_EDIT_KEPT         2
+#define SIM_NO_PAYLOAD        G_MAXUINT
 
 /* sim-heap.c */
 void     sim_push (SimWorld    *w,
@@ -389,13 +394,13 @@ void sim_push_delta (SimWorld *w,
                      SimNode  *node);
 
 /* sim-faults.c */
-void sim_fault_begin (SimWorld       *w,
-                      const SimFault *fault,
-                      guint           index);
-void sim_fault_end (SimWorld       *w,
-                    const SimFault *fault);
-void sim_calm (SimWorld *w);
-void sim_repair (SimWorld *w);
+void   sim_fault_begin (SimWorld       *w,
+                        const SimFault *fault,
+                        guint           index);
+void   sim_fault_end (SimWorld       *w,
+                      const SimFault *fault);
+void   sim_calm (SimWorld *w);
+void   sim_repair (SimWorld *w);
 gint64 sim_margin_us (const SimWorld *w);
 
 /* sim-judge.c */

@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+#define LAST_FAULTS_MAX 6
+#define LUCK_MAX        16
+
 typedef struct
 {
   SimWorld         *world;
@@ -56,6 +59,26 @@ drop_later_faults (Shrinker *s,
     keep++;
   if (keep < plan->n_faults)
     (void) try_without (s, plan, keep, plan->n_faults - keep);
+}
+
+/* Often the last faults are all that it takes, with a little luck in the small decisions: those are
+ * drawn anew from other seeds. */
+static void
+keep_last_faults (Shrinker *s,
+                  SimPlan  *plan)
+{
+  for (guint keep = 0; keep <= LAST_FAULTS_MAX && keep < plan->n_faults; keep++)
+    for (guint luck = 0; luck < LUCK_MAX; luck++)
+      {
+        SimPlan candidate = *plan;
+
+        candidate.seed += luck;
+        if (try_without (s, &candidate, 0, plan->n_faults - keep))
+          {
+            *plan = candidate;
+            return;
+          }
+      }
 }
 
 static void
@@ -115,6 +138,7 @@ sim_shrink (SimWorld         *world,
   Shrinker s = { world, verdict, budget_runs, 0 };
 
   drop_later_faults (&s, plan);
+  keep_last_faults (&s, plan);
   drop_faults (&s, plan);
   quieten (&s, plan);
   return s.used;

@@ -22,7 +22,7 @@ void
 sim_pull (SimWorld *w,
           SimNode  *node)
 {
-  guint payload;
+  guint       payload;
   SimPayload *p;
 
   if (node->session == 0)
@@ -50,8 +50,8 @@ plan_config (SimWorld         *w,
              SimPayload       *answer)
 {
   const GemelPosition *have = &pull->u.pull.have.config;
-  GemelSourceFacts facts = { 0 };
-  GemelSyncReason reason;
+  GemelSourceFacts     facts = { 0 };
+  GemelSyncReason      reason;
 
   facts.same_lineage = !pull->u.pull.config_reset;
   sim_fill_position (node, node->journal_durable, &facts.head);
@@ -87,7 +87,7 @@ plan_state (SimNode          *node,
             SimPayload       *answer)
 {
   GemelStatePosition have = pull->u.pull.have.state;
-  GemelSyncReason reason;
+  GemelSyncReason    reason;
 
   if (pull->u.pull.state_reset)
     have.epoch = 0;
@@ -117,11 +117,11 @@ acknowledge (SimWorld         *w,
   for (guint64 seq = MAX (node->deltas_base, node->acked_seq) + 1; seq <= MIN (have->seq, node->state.seq); seq++)
     {
       const SimDelta *delta = &node->deltas[seq % SIM_DELTAS];
-      SimPairAck *ack = &w->pair_acks[delta->key];
+      SimPairAck     *ack = &w->pair_acks[delta->key];
 
       if (delta->value <= ack->value)
         continue;
-      *ack = (SimPairAck) { delta->value, node->index, node->life, 1 - node->index, pull->u.pull.life };
+      *ack = (SimPairAck){ delta->value, node->index, node->life, 1 - node->index, pull->u.pull.life };
       w->stats.pair_acks++;
     }
   node->acked_seq = MAX (node->acked_seq, MIN (have->seq, node->state.seq));
@@ -154,7 +154,7 @@ sim_on_pull (SimWorld         *w,
              SimNode          *node,
              const SimPayload *payload)
 {
-  guint index = sim_payload_take (w);
+  guint       index = sim_payload_take (w);
   SimPayload *p;
 
   if (index == SIM_NO_PAYLOAD)
@@ -183,7 +183,7 @@ void
 sim_push_delta (SimWorld *w,
                 SimNode  *node)
 {
-  guint index;
+  guint       index;
   SimPayload *p;
 
   if (node->session == 0)
@@ -240,14 +240,14 @@ take_config (SimWorld         *w,
              const SimPayload *payload)
 {
   GemelSyncPlan plan = payload->u.answer.config_plan;
-  guint64 first = payload->u.answer.first;
+  guint64       first = payload->u.answer.first;
 
   if (plan == GEMEL_SYNC_FULL || plan == GEMEL_SYNC_DIVERGED)
     take_full_config (w, node, payload);
   for (guint i = 0; plan == GEMEL_SYNC_TAIL && i < payload->u.answer.n_entries; i++)
     {
       const SimEntry *entry = &payload->u.answer.entries[i];
-      guint64 before = node->journal_len == 0 ? 0 : node->journal[node->journal_len - 1].hash;
+      guint64         before = node->journal_len == 0 ? 0 : node->journal[node->journal_len - 1].hash;
 
       if (first + i != node->journal_len || entry->hash != sim_mix (sim_mix (before + entry->term) + entry->edit + 1))
         continue;
@@ -279,7 +279,7 @@ take_state (SimWorld         *w,
     }
   for (guint i = 0; plan == GEMEL_SYNC_TAIL && i < payload->u.answer.n_deltas; i++)
     {
-      const SimDelta *delta = &payload->u.answer.deltas[i];
+      const SimDelta    *delta = &payload->u.answer.deltas[i];
       GemelStatePosition next = { payload->u.answer.state_head.epoch, delta->seq };
 
       if (!gemel_state_position_follows (&node->state, &next))

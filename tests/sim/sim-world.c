@@ -51,7 +51,7 @@ static void
 reset_node (SimWorld *w,
             guint     index)
 {
-  SimNode *node = &w->nodes[index];
+  SimNode  *node = &w->nodes[index];
   SimEntry *journal = node->journal;
 
   memset (node, 0, sizeof *node);
@@ -95,6 +95,7 @@ reset (SimWorld      *w,
   w->calm = FALSE;
   w->judged = FALSE;
   w->dual_since_us = G_MAXINT64;
+  w->frozen_until_us = -1;
   sim_payloads_reset (w);
   for (guint i = 0; i < 2; i++)
     reset_node (w, i);
@@ -397,8 +398,8 @@ add_stats (SimWorld *w,
            SimStats *stats)
 {
   const guint64 *from = (const guint64 *) &w->stats;
-  guint64 *to = (guint64 *) stats;
-  guint64 edges;
+  guint64       *to = (guint64 *) stats;
+  guint64        edges;
 
   w->stats.runs = 1;
   w->stats.steps = w->steps;

