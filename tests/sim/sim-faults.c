@@ -176,6 +176,10 @@ begin_process_fault (SimWorld       *w,
     }
   else
     {
+      /* A machine that dies says no farewell: the other one keeps a dead session for a while, and a
+       * short start-up allowance may end before a new one stands. */
+      if (f->type != SIM_FAULT_CRASH)
+        disturb (w, w->now_us + f->duration_us);
       sim_end_process (w, node, f->type != SIM_FAULT_CRASH, f->duration_us);
       /* Nobody could know the terms any more if both were lost. */
       if (f->type == SIM_FAULT_TERM_TORN && !sim_peer (w, node)->torn)
