@@ -594,6 +594,7 @@ test_holder_goes_first (void)
   b.in.u.sync.synced = FALSE;
   step (&b, GEMEL_INPUT_SYNC);
   hear (&b, GEMEL_STATE_ACTIVE, 4);
+  persisted (&b);
   wait_us (&b, b.core.settings.promise_us); /* the one that every process starts with */
   hear (&b, GEMEL_STATE_ACTIVE, 4);
   memset (&b.in.u, 0, sizeof b.in.u);
