@@ -70,9 +70,11 @@ test_plan (gconstpointer data)
 static void
 test_plan_of_an_empty_puller (void)
 {
-  GemelSourceFacts source = { .same_lineage = TRUE, .head = at (3, 10, 7), .puller_known = TRUE, .full_bytes = 100 };
-  GemelPosition    nothing = { 0 };
-  GemelSyncReason  reason;
+  GemelSourceFacts source = {
+    .same_lineage = TRUE, .head = at (3, 10, 7), .puller_known = TRUE, .full_bytes = 100
+  };
+  GemelPosition   nothing = { 0 };
+  GemelSyncReason reason;
 
   g_assert_cmpint (gemel_position_plan (&source, &nothing, &reason), ==, GEMEL_SYNC_TAIL);
   source.head = nothing;
@@ -188,9 +190,11 @@ main (int    argc,
       g_test_add_data_func (path, &state_cases[i], test_state_plan);
     }
   g_test_add_func ("/core/position/plan-of-an-empty-puller", test_plan_of_an_empty_puller);
-  g_test_add_func ("/core/position/equality-looks-at-everything", test_equality_looks_at_everything);
+  g_test_add_func ("/core/position/equality-looks-at-everything",
+                   test_equality_looks_at_everything);
   g_test_add_func ("/core/position/state-follows-only-the-next", test_state_follows_only_the_next);
-  g_test_add_func ("/core/position/history-is-judged-by-its-mark", test_history_is_judged_by_its_mark);
+  g_test_add_func ("/core/position/history-is-judged-by-its-mark",
+                   test_history_is_judged_by_its_mark);
   g_test_add_func ("/core/position/words-are-known", test_words_are_known);
   return g_test_run ();
 }
