@@ -168,7 +168,9 @@ take_report (GemelNode *node,
 {
   const Report *r = data;
 
-  if (r->code == GEMEL_EVENT_CHANGEOVER)
+  gboolean gave_up = r->code == GEMEL_EVENT_LEVEL_CHANGED && r->a == GEMEL_LEVEL_ACTIVE;
+
+  if (r->code == GEMEL_EVENT_CHANGEOVER || gave_up)
     {
       node->last_changeover_unix_us = gemel_clock_unix_us ();
       node->last_changeover_cause = r->cause;

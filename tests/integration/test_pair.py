@@ -330,6 +330,16 @@ def test_bad_settings_end_with_a_reason():
             assert word in done.stderr, done.stderr
 
 
+def test_series_of_the_configuration_cache():
+    """Size and entries of the cache are sampled and can be read down-sampled."""
+    with Pair() as pair:
+        path = '/org/gemel/Gemel1/provider/config'
+        points = wait_for('a sample', lambda: pair.a.call('Provider', 'GetSeries', '(sttua{sv})', 'cache-entries', 0, 0, 10, {},
+                                                          path=path))
+        assert len(points) >= 1 and points[0][0] > 0, points
+        expect_error('NotFound', pair.a.call, 'Provider', 'GetSeries', '(sttua{sv})', 'nonsense', 0, 0, 10, {}, path=path)
+
+
 def test_describe_is_the_snapshot():
     """Describe is JSON and agrees with the properties of the same serial."""
     import json
