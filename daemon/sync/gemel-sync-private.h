@@ -161,8 +161,11 @@ typedef struct
 {
   void (*attach) (gpointer channel, GemelStream *stream);
   void (*detach) (gpointer channel);
-  gboolean (
-    *frame) (gpointer channel, guint16 type, const guint8 *body, gsize size, GError **error);
+  gboolean (*frame) (gpointer      channel,
+                     guint16       type,
+                     const guint8 *body,
+                     gsize         size,
+                     GError      **error);
   void (*drained) (gpointer channel);
 } GemelPeerChannel;
 

@@ -198,9 +198,8 @@ dispatch_timer (GSource    *source,
   return callback (data);
 }
 
-static GSourceFuncs timer_funcs = {
-  NULL, NULL, dispatch_timer, NULL, NULL, NULL
-}; /* tidy: static-mutable: GLib wants it so */
+/* tidy: static-mutable: GLib wants it so */
+static GSourceFuncs timer_funcs = { NULL, NULL, dispatch_timer, NULL, NULL, NULL };
 
 static gboolean
 on_tick (gpointer data)
