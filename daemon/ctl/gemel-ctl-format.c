@@ -94,7 +94,8 @@ gemel_ctl_format_time (gint64 unix_us)
     return g_strdup_printf ("%" G_GINT64_FORMAT " µs", unix_us);
   head = g_date_time_format (local, "%Y-%m-%d %H:%M:%S");
   zone = g_date_time_format (local, "%Z");
-  return g_strdup_printf ("%s.%03d %s", head, (int) (((unix_us % SECOND) + SECOND) % SECOND / MS), zone);
+  return g_strdup_printf ("%s.%03d %s", head, (int) (((unix_us % SECOND) + SECOND) % SECOND / MS),
+                          zone);
 }
 
 /**
@@ -111,7 +112,8 @@ gemel_ctl_format_rate (double per_second)
     return g_strdup ("?");
   if (per_second < 0.05)
     return g_strdup ("0");
-  return per_second < 999.95 ? g_strdup_printf ("%.1f", per_second) : g_strdup_printf ("%.0f", per_second);
+  return per_second < 999.95 ? g_strdup_printf ("%.1f", per_second)
+                             : g_strdup_printf ("%.0f", per_second);
 }
 
 /**

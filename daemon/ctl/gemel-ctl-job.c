@@ -155,7 +155,9 @@ gemel_ctl_job_follow (GemelCtl    *ctl,
   Follow                follow = { ctl, loop, ret_job, NULL, NULL };
   Ask                   a = { &follow, path };
   const gint64          begin_us = g_get_monotonic_time ();
-  const guint           subscription = gemel_ctl_subscribe (ctl, "org.freedesktop.DBus.Properties", "PropertiesChanged", path, on_changed, &a);
+  const guint           subscription = gemel_ctl_subscribe (ctl, "org.freedesktop.DBus.Properties",
+                                                            "PropertiesChanged", path,
+                                                            on_changed, &a);
   const guint           tick = g_timeout_add (ASK_MS, on_tick, &a);
 
   *ret_job = (GemelCtlJob){ 0 };

@@ -236,7 +236,8 @@ leave_screen (Watch *watch)
 static void
 run (Watch *watch)
 {
-  const guint changed = gemel_ctl_subscribe (watch->ctl, "org.freedesktop.DBus.Properties", "PropertiesChanged", NULL, on_changed, watch);
+  const guint changed = gemel_ctl_subscribe (watch->ctl, "org.freedesktop.DBus.Properties",
+                                             "PropertiesChanged", NULL, on_changed, watch);
   const guint tick = g_timeout_add (TICK_MS, on_tick, watch);
   const guint interrupt = g_unix_signal_add (SIGINT, on_end, watch);
   const guint terminate = g_unix_signal_add (SIGTERM, on_end, watch);
