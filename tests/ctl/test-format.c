@@ -82,8 +82,8 @@ test_time_forms (void)
   static const char *const bad[] = { "", "yesterdayish", "-10", "-10parsec", "@", "@1e99", "25:99", "2026-13-01", "-nans", "-infh" };
 
   assert_time ("now", NOW);
-  assert_time ("-10min", NOW - 600 * G_USEC_PER_SEC);
-  assert_time ("-1.5h", NOW - 5400 * G_USEC_PER_SEC);
+  assert_time ("-10min", NOW - (gint64) 600 * G_USEC_PER_SEC);
+  assert_time ("-1.5h", NOW - G_GINT64_CONSTANT (5400) * G_USEC_PER_SEC);
   assert_time ("@1795385593", NOW);
   assert_time ("2026-11-22T22:13:13Z", NOW);
   assert_time ("2026-11-22 22:13:13", NOW);
