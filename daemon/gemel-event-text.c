@@ -41,6 +41,7 @@ static const char *const cause_texts[] = {
   [GEMEL_CAUSE_CLEARED] = "the fault was repaired",
   [GEMEL_CAUSE_STARTED] = "the process started",
   [GEMEL_CAUSE_NOT_ACTIVE] = "no node is active",
+  [GEMEL_CAUSE_PEER_RESTARTED] = "the active process is gone and the peer started anew",
 };
 /* clang-format on */
 
@@ -68,7 +69,8 @@ changeover_text (GemelCause cause,
                  guint64    term,
                  gint64     silence_us)
 {
-  if (cause == GEMEL_CAUSE_DEATH_NOTICE || cause == GEMEL_CAUSE_NO_ACTIVE || cause == GEMEL_CAUSE_REFUSED)
+  if (cause == GEMEL_CAUSE_DEATH_NOTICE || cause == GEMEL_CAUSE_NO_ACTIVE || cause == GEMEL_CAUSE_REFUSED ||
+      cause == GEMEL_CAUSE_PEER_RESTARTED)
     return g_strdup_printf ("this node took over in term %" G_GUINT64_FORMAT ": %s; the active node was last heard %.1f ms before",
                             term, gemel_cause_text (cause), MS (silence_us));
   return g_strdup_printf ("this node is active in term %" G_GUINT64_FORMAT ": %s", term, gemel_cause_text (cause));

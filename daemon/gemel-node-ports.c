@@ -168,7 +168,9 @@ take_report (GemelNode *node,
 {
   const Report *r = data;
 
-  if (r->code == GEMEL_EVENT_CHANGEOVER)
+  gboolean gave_up = r->code == GEMEL_EVENT_LEVEL_CHANGED && r->a == GEMEL_LEVEL_ACTIVE;
+
+  if (r->code == GEMEL_EVENT_CHANGEOVER || gave_up)
     {
       node->last_changeover_unix_us = gemel_clock_unix_us ();
       node->last_changeover_cause = r->cause;
@@ -353,12 +355,17 @@ static void
 take_peer_status (GemelNode *node,
                   gpointer   data)
 {
+  gboolean news;
+
   if (data == NULL)
     return; /* the last one stays, with its age */
+  news = gemel_node_status_is_news (node->peer, data);
   g_clear_pointer (&node->peer, gemel_peer_status_free);
   node->peer = gemel_peer_status_copy (data);
-  gemel_sync_set_peer_name (node->sync, node->peer->name);
   node->peer_status_unix_us = gemel_clock_unix_us ();
+  if (!news)
+    return;
+  gemel_sync_set_peer_name (node->sync, node->peer->name);
   gemel_node_mark (node, FALSE);
 }
 

@@ -68,6 +68,8 @@ struct _GemelNode
   gint                compose_asked; /* atomic: a composition is queued */
   gint64              last_compose_us;
   GSource            *compose_timer;
+  GemelPeerStatus    *told; /* (nullable): what the peer was told last */
+  gint64              told_us;
   GSource            *second_timer;
   gint                liveness; /* atomic: boot seconds of the last turn */
   GHashTable         *series;   /* "provider/series" -> GemelSeries */
@@ -112,10 +114,12 @@ void                                gemel_node_add_event (GemelNode     *node,
                                                           gint64         b);
 
 /* gemel-node-snapshot.c */
-void gemel_node_mark (GemelNode *node,
-                      gboolean   urgent); /* any thread: something shown changed */
-void gemel_node_compose (GemelNode *node);
-void gemel_node_on_second (GemelNode *node);
+void     gemel_node_mark (GemelNode *node,
+                          gboolean   urgent); /* any thread: something shown changed */
+void     gemel_node_compose (GemelNode *node);
+void     gemel_node_on_second (GemelNode *node);
+gboolean gemel_node_status_is_news (const GemelPeerStatus *a,
+                                    const GemelPeerStatus *b);
 
 /* gemel-node-requests.c */
 void gemel_node_fill_requests (GemelNode *node);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define COMPOSE_INTERVAL_US (G_TIME_SPAN_SECOND / 10)
+#define STATUS_INTERVAL_US  (G_TIME_SPAN_SECOND * 9 / 10)
 
 static void
 copy_parts (GemelNode     *node,
@@ -66,7 +67,29 @@ make (GemelNode *node)
   return s;
 }
 
-/* What the peer's surfaces show of this node. */
+/**
+ * gemel_node_status_is_news:
+ * @a: (nullable): a status
+ * @b: (nullable): another
+ *
+ * Ages alone are no news: two nodes that told each other every new age would never be quiet.
+ *
+ * Returns: whether they differ in anything but ages.
+ * Thread: any
+ */
+gboolean
+gemel_node_status_is_news (const GemelPeerStatus *a,
+                           const GemelPeerStatus *b)
+{
+  if (a == NULL || b == NULL)
+    return a != b;
+  return g_strcmp0 (a->name, b->name) != 0 || g_strcmp0 (a->version, b->version) != 0 || a->level != b->level ||
+         a->standby_level != b->standby_level || a->history_level != b->history_level ||
+         a->config_state != b->config_state || !gemel_pair_position_equal (&a->position, &b->position) ||
+         a->history_seq != b->history_seq;
+}
+
+/* What the peer's surfaces show of this node: at each change, and once a second for the ages. */
 static void
 tell_peer (GemelNode           *node,
            const GemelSnapshot *s)
@@ -83,6 +106,11 @@ tell_peer (GemelNode           *node,
   own.level_age_us = s->boot_us - s->view.level_since_us;
   own.position.config = s->config.head;
   own.history_seq = s->history.own_seq;
+  if (!gemel_node_status_is_news (&own, node->told) && s->boot_us - node->told_us < STATUS_INTERVAL_US)
+    return;
+  g_clear_pointer (&node->told, gemel_peer_status_free);
+  node->told = gemel_peer_status_copy (&own);
+  node->told_us = s->boot_us;
   gemel_link_set_status (node->link, &own);
 }
 

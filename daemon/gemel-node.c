@@ -280,6 +280,7 @@ gemel_node_free (GemelNode *node)
   g_clear_pointer (&node->series, g_hash_table_unref);
   g_clear_pointer (&node->snapshot, gemel_snapshot_unref);
   g_clear_pointer (&node->peer, gemel_peer_status_free);
+  g_clear_pointer (&node->told, gemel_peer_status_free);
   g_clear_pointer (&node->settings, gemel_settings_free);
   g_clear_object (&node->cancellable);
   g_free (node->providers);

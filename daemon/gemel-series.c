@@ -89,7 +89,7 @@ gemel_series_add (GemelSeries *series,
  * Samples are joined in groups of equal count; a point is the mean of its group at the time of its
  * last sample, so that the newest point is never older than the newest sample.
  *
- * Returns: (transfer floating): a(td): µs and value, in order of time.
+ * Returns: (transfer floating): a(xd): µs and value, in order of time.
  * Thread: main
  */
 GVariant *
@@ -98,7 +98,7 @@ gemel_series_read (GemelSeries *series,
                    gint64       to_unix_us,
                    guint        points)
 {
-  GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a(td)"));
+  GVariantBuilder builder = G_VARIANT_BUILDER_INIT (G_VARIANT_TYPE ("a(xd)"));
   guint           begin = 0, end = series->n, group;
 
   while (begin < end && at (series, begin)->unix_us < from_unix_us)
@@ -114,7 +114,7 @@ gemel_series_read (GemelSeries *series,
       for (guint i = 0; i < n; i++)
         sum += at (series, begin + i)->value;
       begin += n;
-      g_variant_builder_add (&builder, "(td)", (guint64) at (series, begin - 1)->unix_us, sum / n);
+      g_variant_builder_add (&builder, "(xd)", at (series, begin - 1)->unix_us, sum / n);
     }
   return g_variant_builder_end (&builder);
 }

@@ -365,6 +365,7 @@ static const char *const cause_tokens[] = {
   [GEMEL_CAUSE_CLEARED] = "cleared",
   [GEMEL_CAUSE_STARTED] = "started",
   [GEMEL_CAUSE_NOT_ACTIVE] = "not-active",
+  [GEMEL_CAUSE_PEER_RESTARTED] = "peer-restarted",
 };
 
 /**

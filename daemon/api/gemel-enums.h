@@ -126,8 +126,9 @@ typedef enum
   GEMEL_CAUSE_CLEARED = 31,          /* the fault was repaired */
   GEMEL_CAUSE_STARTED = 32,          /* the process started */
   GEMEL_CAUSE_NOT_ACTIVE = 33,       /* asked of a node that is not active */
+  GEMEL_CAUSE_PEER_RESTARTED = 34,   /* the active process is gone: another one speaks for the peer */
 } GemelCause;
-#define GEMEL_N_CAUSES 34
+#define GEMEL_N_CAUSES 35
 
 /** What happened: the code of an event. Severity and journal ids: gemel_event_info (). */
 typedef enum

@@ -285,20 +285,36 @@ learn_standing (GemelCore          *core,
       core->peer.active_term = m->active_term;
       core->peer.since_term = m->since_term;
       core->peer.active_heard_us = core->now_us;
+      core->peer.active_nonce = m->nonce;
+      if (!gemel_core_is_active_state (core))
+        core->holds_state = core->synced;
     }
 }
 
 /* ---- what it means for this node's state ---- */
 
-static void
-decide_undecided (GemelCore    *core,
-                  GemelActions *out)
+/* The process that was active is gone: another one speaks for the peer, with empty memory. What the
+ * pair acknowledged lives here alone, so this node goes first, whatever its role. */
+static gboolean
+is_sole_holder (const GemelCore    *core,
+                const GemelMessage *m)
 {
+  return core->holds_state && !m->holds_state && core->eligible && core->peer.active_nonce != 0 &&
+         m->nonce != core->peer.active_nonce;
+}
+
+static void
+decide_undecided (GemelCore          *core,
+                  const GemelMessage *m,
+                  GemelActions       *out)
+{
+  gboolean peer_holds = m->holds_state && m->eligible && !core->holds_state;
   gboolean promised = core->promise_given && core->now_us < core->promise_until_us;
 
   if (core->peer.effective)
     gemel_core_become_standby (core, GEMEL_CAUSE_PEER_ACTIVE, out);
-  else if (core->settings.role == GEMEL_ROLE_MASTER && core->eligible && !core->stopping && !promised)
+  else if (core->settings.role == GEMEL_ROLE_MASTER && core->eligible && !core->stopping && !promised &&
+           !peer_holds)
     gemel_core_become_candidate (core, GEMEL_CAUSE_MASTER_FIRST, out);
   else
     gemel_core_become_standby (core, GEMEL_CAUSE_PEER_DECIDES, out);
@@ -333,7 +349,7 @@ decide (GemelCore          *core,
   switch (core->state)
     {
     case GEMEL_STATE_UNDECIDED:
-      decide_undecided (core, out);
+      decide_undecided (core, m, out);
       break;
     case GEMEL_STATE_STANDBY:
       if (core->peer.effective)
@@ -341,6 +357,8 @@ decide (GemelCore          *core,
           core->no_active_until_us = core->now_us + core->settings.failover_timeout_us;
           core->silence_cause = GEMEL_CAUSE_NONE;
         }
+      else if (is_sole_holder (core, m))
+        end_silence (core, GEMEL_CAUSE_PEER_RESTARTED);
       break;
     case GEMEL_STATE_CANDIDATE:
       if (core->peer.effective)

@@ -41,8 +41,8 @@ void              gemel_core_become_candidate (GemelCore    *core,
                                                GemelCause    cause,
                                                GemelActions *out);
 void              gemel_core_reassert (GemelCore    *core,
-                              GemelCause    cause,
-                              GemelActions *out);
+                                       GemelCause    cause,
+                                       GemelActions *out);
 void              gemel_core_become_standby (GemelCore    *core,
                                              GemelCause    cause,
                                              GemelActions *out);

@@ -383,12 +383,15 @@ on_abort (GemelCore          *core,
           const GemelMessage *m,
           GemelActions       *out)
 {
+  gboolean mine = m->switch_id == core->handover.id ||
+                  (core->handover.peer_request != 0 && m->switch_id == core->handover.peer_request);
+
   if (core->pending_request != 0 && m->switch_id == core->pending_request)
     {
       gemel_core_emit_reply (out, core->pending_request, FALSE, m->cause);
       core->pending_request = 0;
     }
-  if (core->handover.id == 0 || m->switch_id != core->handover.id || core->handover.committed_term != 0)
+  if (core->handover.id == 0 || !mine || core->handover.committed_term != 0)
     return;
   if (core->state == GEMEL_STATE_HANDOVER)
     gemel_core_roll_back (core, m->cause, out);

@@ -116,6 +116,7 @@ gemel_core_emit_message (GemelCore       *core,
   m->dual_master = core->settings.dual_master;
   m->eligible = core->eligible && !core->never_eligible && core->state != GEMEL_STATE_FAULT && !core->stopping;
   m->synced = core->synced;
+  m->holds_state = core->holds_state;
   m->switch_id = switch_id;
   m->cause = cause;
   m->proposal = kind == GEMEL_MESSAGE_COMMIT ? core->handover.committed_term : core->proposal;

@@ -301,11 +301,13 @@ gemel_core_become_active (GemelCore    *core,
   core->stable.last_active_term = core->proposal;
   core->promise_until_us = core->now_us;
   core->promise_given = FALSE;
+  core->holds_state = TRUE;
   core->silence_cause = GEMEL_CAUSE_NONE;
   memset (&core->handover, 0, sizeof core->handover);
   gemel_core_move (core, GEMEL_STATE_ACTIVE, cause, out);
   core->proposal = 0;
-  if (why == GEMEL_CAUSE_NO_ACTIVE || why == GEMEL_CAUSE_DEATH_NOTICE || why == GEMEL_CAUSE_REFUSED)
+  if (why == GEMEL_CAUSE_NO_ACTIVE || why == GEMEL_CAUSE_DEATH_NOTICE || why == GEMEL_CAUSE_REFUSED ||
+      why == GEMEL_CAUSE_PEER_RESTARTED)
     core->counters.takeovers++;
   gemel_core_emit_event (core, out, GEMEL_EVENT_CHANGEOVER, why, silence_us, 0);
   if (why == GEMEL_CAUSE_FORCED)

@@ -101,6 +101,7 @@ typedef struct
   GemelRecoveryMode recovery_mode;
   gboolean          eligible;    /* could take over */
   gboolean          synced;      /* in step with the other node: nothing known is missing */
+  gboolean          holds_state; /* has the runtime state of the last activity in memory */
   gboolean          dual_master; /* the sender's setting; the master's counts */
   guint64           switch_id;
   guint64           proposal;    /* READY, COMMIT: the term that the successor proposed */
@@ -259,7 +260,8 @@ typedef struct
   guint64    active_term;
   guint64    since_term;
   gint64     promise_until_us;
-  gboolean   promise_given;       /* by a commit of this process, not just assumed at the start */
+  gboolean   promise_given;      /* by a commit of this process, not just assumed at the start */
+  gboolean   holds_state;        /* was active, or in step while the peer was, since the start */
   gint64     no_active_until_us; /* when the silence is long enough */
   gint64     fresh_since_us;     /* answers to what was sent before do not count */
   gint64     next_beat_us;
@@ -285,6 +287,7 @@ typedef struct
     gint64            heard_us;    /* own clock */
     gint64            heard_ts_us; /* its clock, for the echo */
     gint64            active_heard_us;
+    guint64           active_nonce; /* of the process that was last heard active; 0: none */
     guint64           term;
     guint64           active_term; /* the last it was active in, as heard */
     guint64           since_term;

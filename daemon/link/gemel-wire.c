@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define HELLO_TYPE     "(suuuusayayyyayaytqa{sv})"
-#define MESSAGE_TYPE   "(ttxxxxtttyyyybbbbttxttaytta{sv})"
+#define MESSAGE_TYPE   "(ttxxxxtttyyyybbbbbttxttaytta{sv})"
 #define STATUS_TYPE    "(ssyyyyxxttaytttsa{sv})"
 #define NAME_BYTES_MAX 256
 /* Longer than any process runs; keeps every sum of two times far from overflow. */
@@ -253,13 +253,14 @@ gemel_wire_encode_message (const GemelMessage *message,
 {
   const GemelPairPosition *at = &message->position;
 
-  return serialize (g_variant_new ("(ttxxxxtttyyyybbbbttxtt@aytt@a{sv})",
+  return serialize (g_variant_new ("(ttxxxxtttyyyybbbbbttxtt@aytt@a{sv})",
                                    message->nonce, message->echo_nonce,
                                    message->ts_us, message->echo_us, message->hold_us, message->unix_us,
                                    message->term, message->active_term, message->since_term,
                                    (guchar) message->state, (guchar) message->role,
                                    (guchar) message->recovery_mode, (guchar) message->cause,
-                                   message->eligible, message->synced, message->dual_master, hears_datagrams,
+                                   message->eligible, message->synced, message->holds_state, message->dual_master,
+                                   hears_datagrams,
                                    message->switch_id, message->proposal, message->ready_ts_us,
                                    at->config.term, at->config.seq,
                                    bytes_variant (at->config.hash, sizeof at->config.hash),
@@ -306,10 +307,10 @@ gemel_wire_decode_message (GemelMessageKind kind,
 
   if (value == NULL)
     return FALSE;
-  g_variant_get (value, "(ttxxxxtttyyyybbbbttxtt@aytt@a{sv})",
+  g_variant_get (value, "(ttxxxxtttyyyybbbbbttxtt@aytt@a{sv})",
                  &m.nonce, &m.echo_nonce, &m.ts_us, &m.echo_us, &m.hold_us, &m.unix_us,
                  &m.term, &m.active_term, &m.since_term, &state, &role, &recovery_mode, &cause,
-                 &m.eligible, &m.synced, &m.dual_master, &hears,
+                 &m.eligible, &m.synced, &m.holds_state, &m.dual_master, &hears,
                  &m.switch_id, &m.proposal, &m.ready_ts_us,
                  &m.position.config.term, &m.position.config.seq, &hash,
                  &m.position.state.epoch, &m.position.state.seq, NULL);

@@ -9,7 +9,7 @@
  *   1        HELLO    (suuuusayayyyayaytqa{sv})
  *   2        CONFIRM  32 bytes: SHA-256 of the dialler's HELLO body, then the other's
  *   3        STATUS   (ssyyyyxxttaytttsa{sv})
- *   16+kind  message  (ttxxxxtttyyyybbbbttxttaytta{sv}); kind: GemelMessageKind
+ *   16+kind  message  (ttxxxxtttyyyybbbbbttxttaytta{sv}); kind: GemelMessageKind
  *
  * The message's last fixed boolean says "your datagrams reach me". A heartbeat datagram carries the
  * body of a BEAT.

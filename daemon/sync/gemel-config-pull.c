@@ -328,6 +328,9 @@ tell_replaced (GemelConfigStream *self,
   gemel_config_db_get_info (self->sync->options.config, &info);
   self->applied = info.head;
   self->figures.full_syncs++;
+  self->figures.full_total_bytes = 0;
+  self->figures.full_done_bytes = 0;
+  self->figures.last_pull_unix_us = g_get_real_time ();
   if (keep != NULL)
     gemel_sync_event (self->sync, GEMEL_EVENT_CONFIG_KEPT, "config", keep, 0);
   gemel_sync_event (self->sync, GEMEL_EVENT_FULL_SYNC_DONE, "config",

@@ -329,6 +329,8 @@ take_level (GemelStateStream *self,
     {
       gemel_state_store_commit_full (self->sync->state, &position);
       self->figures.full_syncs++;
+      self->figures.full_total_bytes = 0;
+      self->figures.full_done_bytes = 0;
       self->figures.full_sync_needed = FALSE;
     }
   self->synced = TRUE;

@@ -29,6 +29,7 @@ fill_message (GemelMessage *m)
   m->recovery_mode = GEMEL_RECOVERY_MANUAL;
   m->eligible = TRUE;
   m->synced = TRUE;
+  m->holds_state = TRUE;
   m->dual_master = TRUE;
   m->switch_id = 20;
   m->proposal = 21;
@@ -82,7 +83,7 @@ test_message_every_field (void)
   g_assert_cmpint (heard.role, ==, said.role);
   g_assert_cmpint (heard.recovery_mode, ==, said.recovery_mode);
   g_assert_cmpint (heard.cause, ==, said.cause);
-  g_assert_true (heard.eligible && heard.synced && heard.dual_master);
+  g_assert_true (heard.eligible && heard.synced && heard.holds_state && heard.dual_master);
   g_assert_cmpuint (heard.switch_id, ==, 20);
   g_assert_cmpuint (heard.proposal, ==, 21);
   g_assert_cmpint (heard.ready_ts_us, ==, 22);

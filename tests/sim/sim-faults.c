@@ -176,6 +176,10 @@ begin_process_fault (SimWorld       *w,
     }
   else
     {
+      /* A machine that dies says no farewell: the other one keeps a dead session for a while, and a
+       * short start-up allowance may end before a new one stands. */
+      if (f->type != SIM_FAULT_CRASH)
+        disturb (w, w->now_us + f->duration_us);
       sim_end_process (w, node, f->type != SIM_FAULT_CRASH, f->duration_us);
       /* Nobody could know the terms any more if both were lost. */
       if (f->type == SIM_FAULT_TERM_TORN && !sim_peer (w, node)->torn)
@@ -221,6 +225,15 @@ unpair (SimWorld *w,
   sim_host_look (w, node);
 }
 
+static void
+begin_reset (SimWorld *w,
+             SimNode  *node)
+{
+  disturb (w, w->now_us);
+  if (node->session != 0)
+    sim_push (w, w->now_us + 1, SIM_EVENT_LINK_DOWN, node->index, node->life, node->session, 0);
+}
+
 /* Each learns it in its own time; meanwhile they refuse each other's messages. */
 static void
 swap_roles (SimWorld *w)
@@ -229,6 +242,10 @@ swap_roles (SimWorld *w)
 
   if (role == GEMEL_ROLE_INDEPENDENT || w->nodes[1].settings.role == GEMEL_ROLE_INDEPENDENT)
     return;
+  /* A node without the configuration cannot become its owner. */
+  for (guint i = 0; i < 2; i++)
+    if (!w->nodes[i].has_config || w->nodes[i].config_reset)
+      return;
   w->nodes[0].settings.role = w->nodes[1].settings.role;
   w->nodes[1].settings.role = role;
   disturb (w, w->now_us + 2 * w->nodes[0].settings.startup_allowance_us + 2 * w->nodes[1].settings.startup_allowance_us);
@@ -272,9 +289,7 @@ sim_fault_begin (SimWorld       *w,
       begin_network_fault (w, fault, until_us);
       break;
     case SIM_FAULT_RESET:
-      disturb (w, w->now_us);
-      if (node->session != 0)
-        sim_push (w, w->now_us + 1, SIM_EVENT_LINK_DOWN, node->index, node->life, node->session, 0);
+      begin_reset (w, node);
       break;
     case SIM_FAULT_FALSE_REFUSAL:
       begin_false_refusal (w, fault, until_us);

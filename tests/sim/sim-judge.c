@@ -248,7 +248,10 @@ judge_activation (SimWorld *w,
   node->since_term = node->view.active_term;
   judge_pair_state (w, node);
   if (node->view.cause == GEMEL_CAUSE_COMMITTED)
-    judge_handover (w, node);
+    {
+      judge_handover (w, node);
+      node->promise_until_us = now_us; /* control came back in order */
+    }
   else
     {
       judge_reason (w, node, now_us);
