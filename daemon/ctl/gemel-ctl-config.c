@@ -154,7 +154,7 @@ add_record (GemelCtlTable *table,
   g_variant_get (row, "(&s&s@ayt)", &provider, &key, NULL, &seq);
   gemel_ctl_table_add (table, provider, GEMEL_CTL_PLAIN);
   gemel_ctl_table_add (table, key, GEMEL_CTL_PLAIN);
-  gemel_ctl_table_take (table, gemel_ctl_format_value (value));
+  gemel_ctl_table_take (table, gemel_ctl_format_preview (value));
   gemel_ctl_table_take (table, gemel_ctl_format_bytes (g_variant_get_size (value)));
   gemel_ctl_table_add_count (table, seq);
   gemel_ctl_json_add_row (json, record_names, row);

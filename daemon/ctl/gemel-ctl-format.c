@@ -15,6 +15,8 @@
 #define HOUR   (60 * MINUTE)
 #define DAY    (24 * HOUR)
 
+#define PREVIEW_CHARS_MAX 72
+
 /**
  * gemel_ctl_format_duration:
  * @us: a duration, µs
@@ -229,6 +231,25 @@ gemel_ctl_format_value (GVariant *bytes)
     return g_steal_pointer (&text);
   hex = gemel_ctl_format_hex (bytes);
   return g_strconcat ("0x", hex, NULL);
+}
+
+/**
+ * gemel_ctl_format_preview:
+ * @bytes: an ay
+ *
+ * Returns: (transfer full): its beginning, for a cell of a table.
+ * Thread: any
+ */
+char *
+gemel_ctl_format_preview (GVariant *bytes)
+{
+  g_autofree char *whole = gemel_ctl_format_value (bytes);
+  g_autofree char *begin = NULL;
+
+  if (g_utf8_strlen (whole, -1) <= PREVIEW_CHARS_MAX)
+    return g_steal_pointer (&whole);
+  begin = g_utf8_substring (whole, 0, PREVIEW_CHARS_MAX - 1);
+  return g_strconcat (begin, "…", NULL);
 }
 
 /* Control characters, and those that turn the direction of what follows. */

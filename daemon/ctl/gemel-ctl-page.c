@@ -28,8 +28,7 @@ static char *
 format_since (const GemelCtlView *view,
               gint64              since_usec)
 {
-  return since_usec > 0 ? gemel_ctl_format_duration (MAX (view->unix_us - since_usec, 0))
-                        : g_strdup ("–");
+  return since_usec > 0 ? gemel_ctl_format_duration (MAX (view->unix_us - since_usec, 0)) : g_strdup ("–");
 }
 
 static void
@@ -48,7 +47,7 @@ add_since (GemelCtlTable      *table,
            const GemelCtlView *view)
 {
   g_autofree char *self = format_since (view, view->self.level_since_usec);
-  g_autofree char *peer = format_since (view, view->paired ? view->peer.level_since_usec : 0);
+  g_autofree char *peer = format_since (view, view->alive ? view->peer.level_since_usec : 0);
 
   add_line (table, "uptime since changeover", self, peer);
 }
@@ -58,9 +57,7 @@ add_term (GemelCtlTable      *table,
           const GemelCtlView *view)
 {
   g_autofree char *self = g_strdup_printf ("%" G_GUINT64_FORMAT, view->self.term);
-  g_autofree char *peer = view->peer.term > 0
-                            ? g_strdup_printf ("%" G_GUINT64_FORMAT, view->peer.term)
-                            : g_strdup ("");
+  g_autofree char *peer = view->peer.term > 0 ? g_strdup_printf ("%" G_GUINT64_FORMAT, view->peer.term) : g_strdup ("");
 
   add_line (table, "term", self, peer);
 }
@@ -70,14 +67,11 @@ add_levels (GemelCtlTable      *table,
             const GemelCtlView *view)
 {
   const gboolean   known = view->paired && view->last_seen_usec != 0;
-  g_autofree char *last = known && !view->alive
-                            ? g_strdup_printf ("%s (last heard)", view->peer.level)
-                            : g_strdup (known ? view->peer.level : "–");
+  g_autofree char *last = known && !view->alive ? g_strdup_printf ("%s (last heard)", view->peer.level) : g_strdup (known ? view->peer.level : "–");
 
   gemel_ctl_table_add (table, "activity level", GEMEL_CTL_PLAIN);
   gemel_ctl_table_add (table, or_dash (view->self.level), level_style (view->self.level));
-  gemel_ctl_table_add (table, last,
-                       known && view->alive ? level_style (view->peer.level) : GEMEL_CTL_DIM);
+  gemel_ctl_table_add (table, last, known && view->alive ? level_style (view->peer.level) : GEMEL_CTL_DIM);
 }
 
 static char *
@@ -87,12 +81,10 @@ render_nodes (const GemelCtlView *view,
 {
   const GemelCtlNodeView   *s = &view->self;
   const GemelCtlNodeView   *p = &view->peer;
-  g_autofree char          *self_title = gemel_ctl_sanitize (*s->name != '\0' ? s->name
-                                                                              : "this node");
+  g_autofree char          *self_title = gemel_ctl_sanitize (*s->name != '\0' ? s->name : "this node");
   g_autofree char          *self_here = g_strconcat (self_title, " (here)", NULL);
-  g_autofree char          *peer_title = gemel_ctl_sanitize (*p->name != '\0' ? p->name
-                                                             : view->paired   ? "peer"
-                                                                              : "no peer");
+  g_autofree char          *peer_title = gemel_ctl_sanitize (*p->name != '\0' ? p->name : view->paired ? "peer"
+                                                                                                       : "no peer");
   const char               *titles[] = { "", self_here, peer_title, NULL };
   g_autoptr (GemelCtlTable) table = gemel_ctl_table_new (titles);
   const char               *connected = view->connected ? "yes" : "no";
@@ -103,10 +95,8 @@ render_nodes (const GemelCtlView *view,
   add_line (table, "peer connected", view->paired ? connected : "", view->paired ? connected : "");
   add_since (table, view);
   add_line (table, "configuration state", s->config_state, p->config_state);
-  add_line (table, "synced", view->paired ? (s->synced ? "yes" : "no") : "",
-            view->paired ? (p->synced ? "yes" : "no") : "");
-  add_line (table, "could take over", s->eligible ? "yes" : "no",
-            view->paired ? (p->eligible ? "yes" : "no") : "");
+  add_line (table, "synced", view->paired ? (s->synced ? "yes" : "no") : "", view->paired ? (p->synced ? "yes" : "no") : "");
+  add_line (table, "could take over", s->eligible ? "yes" : "no", view->alive ? (p->eligible ? "yes" : "no") : "");
   add_line (table, "history level", s->history_level, p->history_level);
   add_term (table, view);
   add_line (table, "version", s->version, p->version);
@@ -116,16 +106,13 @@ render_nodes (const GemelCtlView *view,
 static char *
 render_facts (const GemelCtlView *view)
 {
-  g_autofree char *rtt = view->rtt_us > 0 ? gemel_ctl_format_duration (view->rtt_us)
-                                          : g_strdup ("–");
+  g_autofree char *rtt = view->rtt_us > 0 ? gemel_ctl_format_duration (view->rtt_us) : g_strdup ("–");
   g_autofree char *when = gemel_ctl_format_time (view->last_changeover_usec);
   g_autofree char *address = gemel_ctl_sanitize (or_dash (view->address));
 
-  return g_strdup_printf ("recovery mode %s · assurance %s · round trip %s · peer address %s\n"
-                          "last changeover %s%s%s%s\n",
-                          or_dash (view->recovery_mode), or_dash (view->assurance), rtt, address,
-                          when, view->last_changeover_usec != 0 ? " (" : "",
-                          view->last_changeover_usec != 0 ? view->last_cause : "",
+  return g_strdup_printf ("recovery mode %s · assurance %s · round trip %s · peer address %s\nlast changeover %s%s%s%s\n",
+                          or_dash (view->recovery_mode), or_dash (view->assurance), rtt, address, when,
+                          view->last_changeover_usec != 0 ? " (" : "", view->last_changeover_usec != 0 ? view->last_cause : "",
                           view->last_changeover_usec != 0 ? ")" : "");
 }
 
@@ -158,17 +145,10 @@ static void
 add_source (GemelCtlTable *table,
             JsonObject    *p)
 {
-  gemel_ctl_table_add (table, json_object_get_string_member_with_default (p, "name", "?"),
-                       GEMEL_CTL_PLAIN);
-  gemel_ctl_table_take (table, g_strdup_printf ("%" G_GINT64_FORMAT, get_int (p, "pending_"
-                                                                                 "updates")));
-  gemel_ctl_table_take (table,
-                        gemel_ctl_format_rate (
-                          json_object_get_double_member_with_default (p, "queued_per_second", 0)));
-  gemel_ctl_table_take (table,
-                        gemel_ctl_format_rate (
-                          json_object_get_double_member_with_default (p, "dispatched_per_second",
-                                                                      0)));
+  gemel_ctl_table_add (table, json_object_get_string_member_with_default (p, "name", "?"), GEMEL_CTL_PLAIN);
+  gemel_ctl_table_take (table, g_strdup_printf ("%" G_GINT64_FORMAT, get_int (p, "pending_updates")));
+  gemel_ctl_table_take (table, gemel_ctl_format_rate (json_object_get_double_member_with_default (p, "queued_per_second", 0)));
+  gemel_ctl_table_take (table, gemel_ctl_format_rate (json_object_get_double_member_with_default (p, "dispatched_per_second", 0)));
   gemel_ctl_table_take (table, g_strdup_printf ("%" G_GINT64_FORMAT, get_int (p, "entries")));
   gemel_ctl_table_take (table, gemel_ctl_format_bytes ((guint64) MAX (get_int (p, "bytes"), 0)));
 }
@@ -179,33 +159,22 @@ add_puller (GemelCtlTable      *table,
             JsonObject         *p)
 {
   const gint64     pulled = get_int (p, "last_pull_usec");
-  g_autofree char *ago = pulled > 0 ? gemel_ctl_format_duration (MAX (view->unix_us - pulled, 0))
-                                    : NULL;
+  g_autofree char *ago = pulled > 0 ? gemel_ctl_format_duration (MAX (view->unix_us - pulled, 0)) : NULL;
 
-  gemel_ctl_table_add (table, json_object_get_string_member_with_default (p, "name", "?"),
-                       GEMEL_CTL_PLAIN);
+  gemel_ctl_table_add (table, json_object_get_string_member_with_default (p, "name", "?"), GEMEL_CTL_PLAIN);
   gemel_ctl_table_take (table, ago != NULL ? g_strconcat (ago, " ago", NULL) : g_strdup ("never"));
   add_duration (table, get_int (p, "last_pull_duration_usec"), pulled > 0);
   add_duration (table, get_int (p, "last_apply_duration_usec"), pulled > 0);
-  add_flag (table, json_object_get_boolean_member_with_default (p, "full_sync_needed", FALSE),
-            GEMEL_CTL_WARN);
-  add_flag (table, json_object_get_boolean_member_with_default (p, "restart_required", FALSE),
-            GEMEL_CTL_WARN);
+  add_flag (table, json_object_get_boolean_member_with_default (p, "full_sync_needed", FALSE), GEMEL_CTL_WARN);
+  add_flag (table, json_object_get_boolean_member_with_default (p, "restart_required", FALSE), GEMEL_CTL_WARN);
   if (get_int (p, "full_total_bytes") > 0)
-    gemel_ctl_table_take (table, g_strdup_printf ("full sync %.0f %%",
-                                                  (double) get_int (p, "full_done_bytes") * 100.0 /
-                                                    (double) get_int (p, "full_total_bytes")));
+    gemel_ctl_table_take (table, g_strdup_printf ("full sync %.0f %%", (double) get_int (p, "full_done_bytes") * 100.0 / (double) get_int (p, "full_total_bytes")));
   else
     gemel_ctl_table_take (table, g_strdup_printf ("%" G_GINT64_FORMAT, get_int (p, "entries")));
 }
 
-static const char *const source_titles[] = {
-  "provider (source)", ">pending updates", ">queued/s", ">dispatched/s", ">entries", ">size", NULL
-};
-static const char *const puller_titles[] = { "provider (puller)", ">last pull",
-                                             ">pull took", ">apply took",
-                                             "full sync needed", "restart required",
-                                             ">entries", NULL };
+static const char *const source_titles[] = { "provider (source)", ">pending updates", ">queued/s", ">dispatched/s", ">entries", ">size", NULL };
+static const char *const puller_titles[] = { "provider (puller)", ">last pull", ">pull took", ">apply took", "full sync needed", "restart required", ">entries", NULL };
 
 static void
 append_providers (GString            *out,
@@ -216,9 +185,7 @@ append_providers (GString            *out,
   g_autoptr (GemelCtlTable) sources = gemel_ctl_table_new (source_titles);
   g_autoptr (GemelCtlTable) pullers = gemel_ctl_table_new (puller_titles);
   JsonNode                 *node = json_object_get_member (view->root, "providers");
-  JsonArray                *array = node != NULL && JSON_NODE_HOLDS_ARRAY (node)
-                                      ? json_node_get_array (node)
-                                      : NULL;
+  JsonArray                *array = node != NULL && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
 
   for (guint i = 0; array != NULL && i < json_array_get_length (array); i++)
     {
@@ -226,8 +193,7 @@ append_providers (GString            *out,
 
       if (!JSON_NODE_HOLDS_OBJECT (element))
         continue;
-      if (json_object_get_boolean_member_with_default (json_node_get_object (element), "source",
-                                                       FALSE))
+      if (json_object_get_boolean_member_with_default (json_node_get_object (element), "source", FALSE))
         add_source (sources, json_node_get_object (element));
       else
         add_puller (pullers, view, json_node_get_object (element));

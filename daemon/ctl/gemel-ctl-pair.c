@@ -122,7 +122,7 @@ gemel_ctl_pair_join (GemelCtl *ctl,
     return FALSE;
   g_variant_get (reply, "(&o)", &path);
   return gemel_ctl_job_follow (ctl, path, &job, error) &&
-         gemel_ctl_job_finish (ctl, &job, "Paired", error);
+         gemel_ctl_job_finish (ctl, &job, "Done", error);
 }
 
 static gboolean

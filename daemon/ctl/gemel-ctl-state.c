@@ -160,7 +160,7 @@ add_value (GemelCtlTable *table,
 
   g_variant_get (row, "(&s@aytt)", &key, NULL, &epoch, &seq);
   gemel_ctl_table_add (table, key, GEMEL_CTL_PLAIN);
-  gemel_ctl_table_take (table, gemel_ctl_format_value (value));
+  gemel_ctl_table_take (table, gemel_ctl_format_preview (value));
   gemel_ctl_table_take (table, gemel_ctl_format_bytes (g_variant_get_size (value)));
   gemel_ctl_table_add_count (table, epoch);
   gemel_ctl_table_add_count (table, seq);

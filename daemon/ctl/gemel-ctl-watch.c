@@ -72,7 +72,7 @@ draw (Watch      *watch,
   measure (watch->ctl, &rows);
   lines = g_strsplit (page, "\n", -1);
   for (guint i = 0; lines[i] != NULL && (rows == 0 || i + 2 < rows); i++)
-    g_string_append_printf (out, "%s" CLEAR_REST_OF_LINE "\r\n", lines[i]);
+    g_string_append_printf (out, "%s" CLEAR_REST_OF_LINE "\n", lines[i]);
   g_string_append_printf (out, CLEAR_REST "%s · q ends", now);
   g_print ("%s", out->str);
   (void) fflush (stdout);

@@ -104,6 +104,19 @@ check_arguments (GemelCtl   *ctl,
   return FALSE;
 }
 
+/* "-5" was meant as a value. */
+static void
+hint_at_dashes (GError **error)
+{
+  if (error != NULL && *error != NULL && strpbrk ((*error)->message, "0123456789") != NULL &&
+      g_error_matches (*error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION))
+    {
+      g_autofree char *message = g_steal_pointer (&(*error)->message);
+
+      (*error)->message = g_strconcat (message, "; put -- before a value that begins with -", NULL);
+    }
+}
+
 /**
  * gemel_ctl_parse:
  * @ctl: the frame
@@ -144,7 +157,12 @@ gemel_ctl_parse (GemelCtl           *ctl,
     g_option_context_add_main_entries (context, entries, NULL);
   add_common (ctl, context);
   g_option_context_add_main_entries (context, remaining, NULL);
-  if (!g_option_context_parse_strv (context, args, error) || !check_common (ctl, error))
+  if (!g_option_context_parse_strv (context, args, error))
+    {
+      hint_at_dashes (error);
+      return FALSE;
+    }
+  if (!check_common (ctl, error))
     return FALSE;
   if (rest == NULL)
     rest = g_new0 (char *, 1);
