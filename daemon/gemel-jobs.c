@@ -131,7 +131,8 @@ gemel_jobs_begin (GemelJobs  *jobs,
     forget_oldest_ended (jobs);
   if (g_hash_table_size (jobs->table) >= GEMEL_JOBS_MAX)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_LIMIT, "%d jobs are running; wait for one to end or cancel it", GEMEL_JOBS_MAX);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_LIMIT,
+                   "%d jobs are running; wait for one to end or cancel it", GEMEL_JOBS_MAX);
       return 0;
     }
   job = g_new0 (Job, 1);

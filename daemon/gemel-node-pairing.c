@@ -16,7 +16,8 @@ dup_dial_address (GemelNode *node)
 {
   const char *peer = gemel_settings_get_string (node->settings, "link.peer");
 
-  if (strcmp (gemel_settings_get_string (node->settings, "node.role"), "backup") != 0 || !node->identity.paired)
+  if (strcmp (gemel_settings_get_string (node->settings, "node.role"), "backup") != 0 ||
+      !node->identity.paired)
     return NULL;
   return peer[0] != '\0' ? g_strdup (peer) : NULL;
 }
@@ -43,8 +44,8 @@ tell_link (GemelNode *node)
 {
   g_autofree char *address = dup_dial_address (node);
 
-  gemel_link_set_peer (node->link, node->identity.paired, node->identity.pair_uuid, node->identity.peer_uuid,
-                       node->identity.peer_pin, address);
+  gemel_link_set_peer (node->link, node->identity.paired, node->identity.pair_uuid,
+                       node->identity.peer_uuid, node->identity.peer_pin, address);
 }
 
 static void
@@ -80,7 +81,8 @@ save_peer_address (GemelNode  *node,
   if (!gemel_settings_set (node->settings, "link.peer", address, &local_error))
     gemel_log_error ("link", "the address of the master", local_error);
   else
-    gemel_node_db_save_setting_async (node->node_db, "link.peer", address, NULL, on_peer_saved, node);
+    gemel_node_db_save_setting_async (node->node_db, "link.peer", address, NULL, on_peer_saved,
+                                      node);
 }
 
 /* Both sides end here; the slot says which one this is. */
@@ -90,7 +92,8 @@ adopt_pair (GemelNode                *node,
             GError                  **error)
 {
   GemelRole        role = result->slot == 0 ? GEMEL_ROLE_MASTER : GEMEL_ROLE_BACKUP;
-  g_autofree char *message = g_strdup_printf ("paired with %s as %s", result->peer_name, gemel_role_to_string (role));
+  g_autofree char *message = g_strdup_printf ("paired with %s as %s", result->peer_name,
+                                              gemel_role_to_string (role));
 
   if (!gemel_node_save_role (node, role, error))
     return FALSE;
@@ -103,7 +106,8 @@ adopt_pair (GemelNode                *node,
   gemel_node_db_save_identity_async (node->node_db, &node->identity, NULL, on_saved, node);
   if (result->peer_address != NULL)
     save_peer_address (node, result->peer_address);
-  gemel_node_add_event (node, GEMEL_EVENT_PAIRED, GEMEL_CAUSE_USER, 0, result->peer_name, message, 0, 0);
+  gemel_node_add_event (node, GEMEL_EVENT_PAIRED, GEMEL_CAUSE_USER, 0, result->peer_name, message,
+                        0, 0);
   gemel_sync_new_pair (node->sync, role == GEMEL_ROLE_MASTER);
   gemel_node_apply_settings (node);
   gemel_node_apply_peer (node);
@@ -117,13 +121,17 @@ static char *
 dup_public_address (GemelNode  *node,
                     const char *asked)
 {
-  const char                    *set = gemel_settings_get_string (node->settings, "link.public-address");
-  const char                    *bound = gemel_settings_get_string (node->settings, "link.bind-address");
-  const char                    *host = asked != NULL && asked[0] != '\0' ? asked : set[0] != '\0'   ? set
-                                                                                  : bound[0] != '\0' ? bound
-                                                                                                     : g_get_host_name ();
-  g_autoptr (GSocketConnectable) parsed = g_network_address_parse (host, gemel_listener_get_port (node->listener), NULL);
+  guint16                        port = gemel_listener_get_port (node->listener);
+  const char                    *host = asked;
+  g_autoptr (GSocketConnectable) parsed = NULL;
 
+  if (host == NULL || host[0] == '\0')
+    host = gemel_settings_get_string (node->settings, "link.public-address");
+  if (host[0] == '\0')
+    host = gemel_settings_get_string (node->settings, "link.bind-address");
+  if (host[0] == '\0')
+    host = g_get_host_name ();
+  parsed = g_network_address_parse (host, port, NULL);
   if (parsed == NULL)
     return g_strdup (host);
   if (strchr (g_network_address_get_hostname (G_NETWORK_ADDRESS (parsed)), ':') != NULL)
@@ -161,20 +169,24 @@ gemel_node_pair_invite (GemelNode  *node,
   if (strcmp (gemel_settings_get_string (node->settings, "node.role"), "backup") == 0)
     {
       g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
-                           "the master invites; this node is set up as the backup (setting node.role)");
+                           "the master invites; this node is set up as the backup (setting "
+                           "node.role)");
       return NULL;
     }
   public_address = dup_public_address (node, address);
   g_clear_pointer (&node->invitation, gemel_invitation_free);
-  node->invitation = gemel_invitation_new (&node->keys, public_address, node->identity.node_uuid, node->name, now_us);
+  node->invitation = gemel_invitation_new (&node->keys, public_address, node->identity.node_uuid,
+                                           node->name, now_us);
   if (node->invitation == NULL)
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
-                   "\"%s\" is no address that the other node could dial; pass host or host:port", public_address);
+                   "\"%s\" is no address that the other node could dial; pass host or host:port",
+                   public_address);
       return NULL;
     }
   gemel_listener_set_pairing (node->listener, TRUE);
-  *ret_expiry_unix_us = gemel_clock_unix_us () + gemel_invitation_get_expiry_us (node->invitation) - now_us;
+  *ret_expiry_unix_us = gemel_clock_unix_us () + gemel_invitation_get_expiry_us (node->invitation) -
+                        now_us;
   gemel_node_add_event (node, GEMEL_EVENT_PAIRING_INVITED, GEMEL_CAUSE_USER, 0, public_address,
                         "an invitation to pair stands for ten minutes", 0, 0);
   return g_strdup (gemel_invitation_get_code (node->invitation));
@@ -209,7 +221,9 @@ on_served (GObject      *source,
     }
   if (!gemel_invitation_is_standing (node->invitation))
     gemel_listener_set_pairing (node->listener, FALSE);
-  gemel_listener_note_pairing_refused (node->listener, address, local_error != NULL ? local_error->message : "already paired");
+  gemel_listener_note_pairing_refused (node->listener, address,
+                                       local_error != NULL ? local_error->message
+                                                           : "already paired");
   gemel_node_add_event (node, GEMEL_EVENT_PAIRING_REFUSED, GEMEL_CAUSE_NONE, 0, address,
                         local_error != NULL ? local_error->message : "already paired", 0, 0);
 }
@@ -255,12 +269,15 @@ on_joined (GObject      *source,
 
   if (pair != NULL && adopt_pair (node, pair, &local_error))
     {
-      gemel_jobs_end (node->jobs, join->job, "done", "paired; the configuration of the master is on its way");
+      gemel_jobs_end (node->jobs, join->job, "done",
+                      "paired; the configuration of the master is on its way");
       return;
     }
-  gemel_node_add_event (node, GEMEL_EVENT_PAIRING_REFUSED, GEMEL_CAUSE_NONE, 0, NULL, local_error->message, 0, 0);
+  gemel_node_add_event (node, GEMEL_EVENT_PAIRING_REFUSED, GEMEL_CAUSE_NONE, 0, NULL,
+                        local_error->message, 0, 0);
   gemel_jobs_end (node->jobs, join->job,
-                  g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED) ? "cancelled" : "failed",
+                  g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED) ? "cancelled"
+                                                                                  : "failed",
                   local_error->message);
 }
 
@@ -357,7 +374,8 @@ gemel_node_unpair (GemelNode *node,
   if (!node->identity.paired || !gemel_node_save_role (node, GEMEL_ROLE_INDEPENDENT, &local_error))
     {
       if (local_error == NULL)
-        g_set_error_literal (&local_error, GEMEL_ERROR, GEMEL_ERROR_NOT_PAIRED, "this node is not paired");
+        g_set_error_literal (&local_error, GEMEL_ERROR, GEMEL_ERROR_NOT_PAIRED,
+                             "this node is not paired");
       g_task_return_error (task, g_steal_pointer (&local_error));
       g_object_unref (task);
       return;

@@ -24,7 +24,8 @@ begin_core_job (GemelNode     *node,
                 GError       **error)
 {
   GemelInput input = { .type = type };
-  guint64    job = gemel_jobs_begin (node->jobs, operation, type == GEMEL_INPUT_REQUEST_SWITCHOVER, error);
+  guint64    job = gemel_jobs_begin (node->jobs, operation, type == GEMEL_INPUT_REQUEST_SWITCHOVER,
+                                     error);
 
   if (job == 0)
     return 0;
@@ -43,7 +44,8 @@ request_failover (gpointer data,
   if (!node->identity.paired)
     {
       g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_NOT_PAIRED,
-                           "this node has no peer to hand over to; pair it first (gemelctl pair invite)");
+                           "this node has no peer to hand over to; pair it first (gemelctl pair "
+                           "invite)");
       return 0;
     }
   return begin_core_job (node, "failover", GEMEL_INPUT_REQUEST_SWITCHOVER, error);
@@ -73,7 +75,8 @@ gemel_node_on_reply (GemelNode *node,
   if (done)
     gemel_jobs_end (node->jobs, request_id, "done", NULL);
   else if (cause == GEMEL_CAUSE_COMMITTED)
-    gemel_jobs_end (node->jobs, request_id, "unknown", "handed over, but the peer was not seen active; look at the levels");
+    gemel_jobs_end (node->jobs, request_id, "unknown",
+                    "handed over, but the peer was not seen active; look at the levels");
   else if (cause == GEMEL_CAUSE_ABORTED)
     gemel_jobs_end (node->jobs, request_id, "cancelled", gemel_cause_text (cause));
   else
@@ -150,12 +153,14 @@ gemel_node_watch_resync (GemelNode *node)
   n = count_full_syncs (node, &needed, &progress);
   if (n > node->resync_base && !needed && progress < 0)
     {
-      gemel_jobs_end (node->jobs, node->resync_job, "done", "the whole copy was taken and verified");
+      gemel_jobs_end (node->jobs, node->resync_job, "done",
+                      "the whole copy was taken and verified");
       node->resync_job = 0;
     }
   else if (!node->session_up)
     {
-      gemel_jobs_end (node->jobs, node->resync_job, "failed", "the peer was lost; the copy begins anew when it is back");
+      gemel_jobs_end (node->jobs, node->resync_job, "failed",
+                      "the peer was lost; the copy begins anew when it is back");
       node->resync_job = 0;
     }
   else
@@ -283,7 +288,8 @@ get_series (gpointer    data,
   if (found == NULL)
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_NOT_FOUND,
-                   "provider %s has no series %s (there are pending, queued-rate and dispatched-rate, and cache-bytes and cache-entries of config)",
+                   "provider %s has no series %s (there are pending, queued-rate and "
+                   "dispatched-rate, and cache-bytes and cache-entries of config)",
                    provider, series);
       return NULL;
     }

@@ -30,7 +30,8 @@ gemel_node_load_settings (GemelNode *node,
   if (gemel_settings_load_runtime (node->settings, stored, error))
     return TRUE;
   /* Without them the node might start in another role than its pair knows. */
-  g_prefix_error (error, "the changes made at run time do not fit the settings files any more; mend the files: ");
+  g_prefix_error (error, "the changes made at run time do not fit the settings files any more; "
+                         "mend the files: ");
   return FALSE;
 }
 
@@ -41,7 +42,8 @@ apply_log (GemelNode *node)
   g_autoptr (GError) local_error = NULL;
   GemelLogLevel      level;
 
-  if (gemel_log_level_from_string (gemel_settings_get_string (node->settings, "log.level"), &level) &&
+  if (gemel_log_level_from_string (gemel_settings_get_string (node->settings, "log.level"),
+                                   &level) &&
       !gemel_log_set_level ("*", level, &local_error))
     gemel_log_error ("settings", "log.level", local_error);
   for (guint i = 0; merge != NULL && merge[i] != NULL; i++)
@@ -68,9 +70,12 @@ gemel_node_apply_settings (GemelNode *node)
   gemel_settings_fill_core (node->settings, node->identity.slot, &input.u.settings);
   gemel_link_push (node->link, &input);
   gemel_config_db_set_limits (node->config,
-                              (guint64) gemel_settings_get_int (node->settings, "config.journal-bytes-max"),
-                              (guint64) gemel_settings_get_int (node->settings, "config.journal-entries-max"));
-  gemel_node_db_set_events_max (node->node_db, (guint) gemel_settings_get_int (node->settings, "events.max"));
+                              (guint64) gemel_settings_get_int (node->settings, "config.journal-"
+                                                                                "bytes-max"),
+                              (guint64) gemel_settings_get_int (node->settings, "config.journal-"
+                                                                                "entries-max"));
+  gemel_node_db_set_events_max (node->node_db,
+                                (guint) gemel_settings_get_int (node->settings, "events.max"));
   apply_log (node);
   gemel_node_mark (node, TRUE);
 }
@@ -99,11 +104,14 @@ static void
 note_change (Change *change)
 {
   g_autofree char *message = change->value != NULL
-                               ? g_strdup_printf ("setting %s is now %s", change->name, change->value)
+                               ? g_strdup_printf ("setting %s is now %s", change->name,
+                                                  change->value)
                                : g_strdup_printf ("setting %s went back to %s", change->name,
-                                                  gemel_settings_get_string (change->node->settings, change->name));
+                                                  gemel_settings_get_string (change->node->settings,
+                                                                             change->name));
 
-  gemel_node_add_event (change->node, GEMEL_EVENT_SETTING_CHANGED, GEMEL_CAUSE_USER, 0, change->name, message, 0, 0);
+  gemel_node_add_event (change->node, GEMEL_EVENT_SETTING_CHANGED, GEMEL_CAUSE_USER, 0,
+                        change->name, message, 0, 0);
   gemel_node_apply_settings (change->node);
 }
 
@@ -119,7 +127,8 @@ on_setting_saved (GObject      *source,
   if (!gemel_node_db_save_setting_finish (node->node_db, result, &local_error))
     {
       if (!gemel_settings_set (node->settings, change->name, change->before, NULL))
-        gemel_log ("settings", GEMEL_LOG_WARNING, "%s keeps its unsaved value until the next start", change->name);
+        gemel_log ("settings", GEMEL_LOG_WARNING, "%s keeps its unsaved value until the next start",
+                   change->name);
       g_task_return_error (change->task, g_steal_pointer (&local_error));
       return;
     }
@@ -146,10 +155,13 @@ static void
 write_shared (Change *change)
 {
   GPtrArray         *ops = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_config_op_free);
-  g_autoptr (GBytes) value = change->value != NULL ? g_bytes_new (change->value, strlen (change->value)) : NULL;
+  g_autoptr (GBytes) value = change->value != NULL
+                               ? g_bytes_new (change->value, strlen (change->value))
+                               : NULL;
 
   g_ptr_array_add (ops, gemel_config_op_new (GEMEL_SETTINGS_PROVIDER, change->name, value));
-  gemel_sync_config_write_async (change->node->sync, ops, GEMEL_DURABILITY_LOCAL, NULL, on_shared_written, change);
+  gemel_sync_config_write_async (change->node->sync, ops, GEMEL_DURABILITY_LOCAL, NULL,
+                                 on_shared_written, change);
 }
 
 /**
@@ -180,12 +192,14 @@ gemel_node_set_setting (GemelNode  *node,
   if (g_str_equal (name, "node.role") && node->identity.paired)
     {
       g_task_return_new_error (task, GEMEL_ERROR, GEMEL_ERROR_SETTING,
-                               "the role of a paired node is fixed; unpair it first (gemelctl pair remove)");
+                               "the role of a paired node is fixed; unpair it first (gemelctl pair "
+                               "remove)");
       return;
     }
   if (!gemel_settings_set (node->settings, name, value, &local_error))
     {
-      gemel_node_add_event (node, GEMEL_EVENT_SETTING_REFUSED, GEMEL_CAUSE_USER, 0, name, local_error->message, 0, 0);
+      gemel_node_add_event (node, GEMEL_EVENT_SETTING_REFUSED, GEMEL_CAUSE_USER, 0, name,
+                            local_error->message, 0, 0);
       g_task_return_error (task, g_steal_pointer (&local_error));
       return;
     }
@@ -228,7 +242,8 @@ take_records (GemelNode *node,
       if (value == NULL && gemel_settings_get_layer (node->settings, name) != GEMEL_LAYER_RUNTIME)
         continue;
       if (!gemel_settings_set (node->settings, name, value, &local_error))
-        gemel_node_add_event (node, GEMEL_EVENT_SETTING_REFUSED, GEMEL_CAUSE_NONE, 0, name, local_error->message, 0, 0);
+        gemel_node_add_event (node, GEMEL_EVENT_SETTING_REFUSED, GEMEL_CAUSE_NONE, 0, name,
+                              local_error->message, 0, 0);
     }
   gemel_node_apply_settings (node);
 }
@@ -258,7 +273,8 @@ on_records_listed (GObject      *source,
 void
 gemel_node_take_shared_settings (GemelNode *node)
 {
-  gemel_config_db_list_async (node->config, GEMEL_SETTINGS_PROVIDER, NULL, NULL, 1000, node->cancellable, on_records_listed, node);
+  gemel_config_db_list_async (node->config, GEMEL_SETTINGS_PROVIDER, NULL, NULL, 1000,
+                              node->cancellable, on_records_listed, node);
 }
 
 static void

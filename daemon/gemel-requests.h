@@ -38,13 +38,22 @@ typedef struct
   guint64 (*force_resync) (gpointer node, const char *provider, GError **error);
   guint64 (*pair_join) (gpointer node, const char *code, GError **error);
   gboolean (*job_cancel) (gpointer node, guint64 id, GError **error);
-  gboolean (*job_get) (gpointer node, guint64 id, GemelJobInfo *ret_info); /* strings lent until the next main loop turn */
+  /* strings lent until the next main loop turn */
+  gboolean (*job_get) (gpointer node, guint64 id, GemelJobInfo *ret_info);
 
-  char *(*pair_invite) (gpointer node, const char *address, gint64 *ret_expiry_unix_us, GError **error);
+  char *(*pair_invite) (gpointer    node,
+                        const char *address,
+                        gint64     *ret_expiry_unix_us,
+                        GError    **error);
   void (*unpair_async) (gpointer node, GAsyncReadyCallback callback, gpointer user_data);
 
-  void (*set_setting_async) (gpointer node, const char *name, const char *value, GAsyncReadyCallback callback, gpointer user_data);
-  gboolean (*finish) (gpointer node, GAsyncResult *result, GError **error); /* of unpair, set_setting */
+  void (*set_setting_async) (gpointer            node,
+                             const char         *name,
+                             const char         *value,
+                             GAsyncReadyCallback callback,
+                             gpointer            user_data);
+  /* of unpair, set_setting */
+  gboolean (*finish) (gpointer node, GAsyncResult *result, GError **error);
   GemelSettings *(*get_settings) (gpointer node);
 
   GemelSync *(*get_sync) (gpointer node);       /* config writes, state, doors */
@@ -52,7 +61,13 @@ typedef struct
   GemelHistory *(*get_history) (gpointer node);
   GemelNodeDb *(*get_node_db) (gpointer node); /* events */
   /* Down-sampled series: a(xd) of unix µs and value, at most @points pairs. */
-  GVariant *(*get_series) (gpointer node, const char *provider, const char *series, gint64 from_unix_us, gint64 to_unix_us, guint points, GError **error);
+  GVariant *(*get_series) (gpointer    node,
+                           const char *provider,
+                           const char *series,
+                           gint64      from_unix_us,
+                           gint64      to_unix_us,
+                           guint       points,
+                           GError    **error);
   GVariant *(*describe_modules) (gpointer node);
 } GemelRequests;
 
@@ -62,7 +77,8 @@ typedef struct
   void (*snapshot_changed) (GemelSnapshot *snapshot, gpointer user_data);
   void (*event_added) (const GemelEvent *event, gpointer user_data); /* with its id */
   void (*job_changed) (guint64 id, gboolean gone, gpointer user_data);
-  void (*config_changed) (guint64 seq, const char *const *providers, gpointer user_data); /* entries landed: last seq, NULL-terminated names */
+  /* entries landed: last seq, NULL-terminated names */
+  void (*config_changed) (guint64 seq, const char *const *providers, gpointer user_data);
 } GemelSurface;
 
 G_END_DECLS

@@ -161,11 +161,16 @@ add_peer (JsonBuilder         *json,
   add_bool (json, "alive", s->view.peer_alive);
   add_text (json, "name", p != NULL ? p->name : "");
   add_text (json, "version", p != NULL ? p->version : "");
-  add_text (json, "role", s->view.peer_known ? gemel_role_to_string (s->view.peer_role) : "unknown");
+  add_text (json, "role",
+            s->view.peer_known ? gemel_role_to_string (s->view.peer_role) : "unknown");
   add_text (json, "activity_level", gemel_level_to_string (gemel_snapshot_get_peer_level (s)));
-  add_text (json, "standby_level", p != NULL ? gemel_level_to_string (p->standby_level) : "unknown");
-  add_text (json, "config_state", gemel_config_state_to_string (p != NULL ? p->config_state : GEMEL_CONFIG_STATE_UNKNOWN));
-  add_text (json, "history_level", p != NULL ? gemel_history_level_to_string (p->history_level) : "unknown");
+  add_text (json, "standby_level",
+            p != NULL ? gemel_level_to_string (p->standby_level) : "unknown");
+  add_text (json, "config_state",
+            gemel_config_state_to_string (p != NULL ? p->config_state
+                                                    : GEMEL_CONFIG_STATE_UNKNOWN));
+  add_text (json, "history_level",
+            p != NULL ? gemel_history_level_to_string (p->history_level) : "unknown");
   add_bool (json, "eligible", s->view.peer_eligible);
   add_bool (json, "synced", s->view.peer_synced);
   add_count (json, "term", s->view.peer_term);

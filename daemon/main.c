@@ -54,10 +54,14 @@ parse_options (int      argc,
 {
   /* clang-format off */
   const GOptionEntry entries[] = {
-    { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config_file, "Settings file (default " CONFIG_FILE ")", "FILE" },
-    { "state-dir", 's', 0, G_OPTION_ARG_FILENAME, &options->state_dir, "Folder for everything that is kept (default " STATE_DIR ")", "DIR" },
-    { "bus-address", 'b', 0, G_OPTION_ARG_STRING, &options->bus_address, "Serve on this private bus instead of the system bus", "ADDRESS" },
-    { "check", 'n', 0, G_OPTION_ARG_NONE, &options->check, "Read the settings, say whether they are right, and end", NULL },
+    { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config_file,
+      "Settings file (default " CONFIG_FILE ")", "FILE" },
+    { "state-dir", 's', 0, G_OPTION_ARG_FILENAME, &options->state_dir,
+      "Folder for everything that is kept (default " STATE_DIR ")", "DIR" },
+    { "bus-address", 'b', 0, G_OPTION_ARG_STRING, &options->bus_address,
+      "Serve on this private bus instead of the system bus", "ADDRESS" },
+    { "check", 'n', 0, G_OPTION_ARG_NONE, &options->check,
+      "Read the settings, say whether they are right, and end", NULL },
     { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version and end", NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
@@ -70,7 +74,8 @@ parse_options (int      argc,
     return FALSE;
   if (argc > 1)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS, "unknown argument %s; see --help", argv[1]);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS, "unknown argument %s; see --help",
+                   argv[1]);
       return FALSE;
     }
   return TRUE;
@@ -81,7 +86,8 @@ load_settings (const Options *options,
                GError       **error)
 {
   g_autoptr (GemelSettings) settings = gemel_settings_new ();
-  const char               *file = options->config_file != NULL ? options->config_file : CONFIG_FILE;
+  const char               *file = options->config_file != NULL ? options->config_file
+                                                                : CONFIG_FILE;
 
   if (options->config_file != NULL || g_file_test (file, G_FILE_TEST_EXISTS))
     {
@@ -120,7 +126,8 @@ on_too_long (gpointer user_data)
 {
   Program *program = user_data;
 
-  gemel_log ("node", GEMEL_LOG_WARNING, "stopping took longer than %d s; ending without a handover", STOP_SECONDS_MAX);
+  gemel_log ("node", GEMEL_LOG_WARNING, "stopping took longer than %d s; ending without a handover",
+             STOP_SECONDS_MAX);
   g_main_loop_quit (program->loop);
   return G_SOURCE_REMOVE;
 }
@@ -148,7 +155,9 @@ on_bus_name (gboolean owned,
              gpointer user_data)
 {
   if (!owned)
-    gemel_log ("dbus", GEMEL_LOG_WARNING, "the name " GEMEL_BUS_NAME " is not ours: another gemeld runs on this bus, or its policy is missing");
+    gemel_log ("dbus", GEMEL_LOG_WARNING,
+               "the name " GEMEL_BUS_NAME
+               " is not ours: another gemeld runs on this bus, or its policy is missing");
 }
 
 static gboolean
@@ -172,7 +181,8 @@ static GDBusConnection *
 connect_bus (const Options *options,
              GError       **error)
 {
-  const GDBusConnectionFlags flags = G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION;
+  const GDBusConnectionFlags flags = G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+                                     G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION;
 
   if (options->bus_address == NULL)
     return g_bus_get_sync (G_BUS_TYPE_SYSTEM, NULL, error);
@@ -216,7 +226,8 @@ set_up (Program       *program,
   program->node = gemel_node_new (&node_options, on_stopped, program, error);
   if (program->node == NULL)
     return FALSE;
-  program->dbus = gemel_dbus_new (bus, options->bus_address != NULL, gemel_node_get_requests (program->node), error);
+  program->dbus = gemel_dbus_new (bus, options->bus_address != NULL,
+                                  gemel_node_get_requests (program->node), error);
   if (program->dbus == NULL)
     return FALSE;
   gemel_node_set_surface (program->node, gemel_dbus_get_surface (), program->dbus);
@@ -242,7 +253,8 @@ run (const Options *options)
       g_print ("the settings are right\n");
       return EXIT_SUCCESS;
     }
-  gemel_log_init (gemel_settings_get_string (settings, "node.name"), (guint) gemel_settings_get_int (settings, "log.lines-max"), TRUE);
+  gemel_log_init (gemel_settings_get_string (settings, "node.name"),
+                  (guint) gemel_settings_get_int (settings, "log.lines-max"), TRUE);
   keep_in_memory ();
   program.loop = g_main_loop_new (NULL, FALSE);
   if (set_up (&program, options, g_steal_pointer (&settings), &local_error))

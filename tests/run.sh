@@ -1,5 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The Gemel authors
+#
 # Installs what is missing, builds with warnings as errors, runs all tests.
 #
 #   sh tests/run.sh            everything that CI runs
@@ -19,7 +21,9 @@ for argument in "$@"; do
   esac
 done
 
+# shellcheck source=data/packages.sh
 . data/packages.sh
+# shellcheck disable=SC2086 # lists of words
 gemel_install_packages $GEMEL_BUILD_PACKAGES $GEMEL_TEST_PACKAGES || exit 1
 
 log=$(mktemp -d)
@@ -33,13 +37,20 @@ run ()
   shift 2
   echo "== $name"
   if [ ! -f "$folder/build.ninja" ]; then
-    meson setup "$folder" -Dwerror=true "-Dslow_tests=$slow" "$@" >"$log/setup" 2>&1 || { cat "$log/setup"; failed=$((failed + 1)); return; }
+    meson setup "$folder" -Dwerror=true "-Dslow_tests=$slow" "$@" >"$log/setup" 2>&1 ||
+      { cat "$log/setup"; failed=$((failed + 1)); return; }
   fi
-  ninja -C "$folder" >"$log/build" 2>&1 || { grep -E 'error|warning|FAILED' "$log/build" | head -40; echo "the build failed"; failed=$((failed + 1)); return; }
+  if ! ninja -C "$folder" >"$log/build" 2>&1; then
+    grep -E 'error|warning|FAILED' "$log/build" | head -40
+    echo "the build failed"
+    failed=$((failed + 1))
+    return
+  fi
   meson test -C "$folder" --no-rebuild --print-errorlogs >"$log/test" 2>&1
   grep -E '^ *[0-9]+/[0-9]+ ' "$log/test" | grep -vE ' OK ' || true
   sed -n '/^Summary of Failures/,$p' "$log/test" | head -20
-  python3 tests/tidy/count.py "$folder/meson-logs/testlog.json" >"$log/count" || { failed=$((failed + 1)); return; }
+  python3 tests/tidy/count.py "$folder/meson-logs/testlog.json" >"$log/count" ||
+    { failed=$((failed + 1)); return; }
   sed '$d' "$log/count"
   read -r p f s <<COUNTS
 $(tail -n 1 "$log/count")
@@ -49,7 +60,8 @@ COUNTS
 
 run "gcc, warnings are errors" build-test
 if [ $quick = no ]; then
-  run "address and undefined-behaviour sanitizers" build-asan -Db_sanitize=address,undefined -Db_lundef=false
+  run "address and undefined-behaviour sanitizers" build-asan \
+    -Db_sanitize=address,undefined -Db_lundef=false
   CC=clang run "clang, warnings are errors" build-clang
 fi
 

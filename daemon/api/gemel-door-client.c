@@ -93,7 +93,8 @@ static gboolean
 fail_broken (GError    **error,
              const char *why)
 {
-  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PEER_UNAVAILABLE, "data door is closed: %s, open it again", why);
+  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PEER_UNAVAILABLE,
+               "data door is closed: %s, open it again", why);
   return FALSE;
 }
 
@@ -117,7 +118,8 @@ wait_readable (GemelDoorClient *client,
     return TRUE;
   if (n < 0)
     return fail_broken (error, g_strerror (errno));
-  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_TIMEOUT, "nothing came through the data door in %d ms", timeout_ms);
+  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_TIMEOUT,
+               "nothing came through the data door in %d ms", timeout_ms);
   return FALSE;
 }
 
@@ -194,12 +196,14 @@ take_hello (GemelDoorClient *client,
   if (!take_frame (client, HELLO_TIMEOUT_MS, &frame, error))
     return FALSE;
   size = get_u32 (frame);
-  if (get_u16 (frame + 4) != FRAME_HELLO || size < 18 || size != 18u + get_u16 (frame + HEADER_BYTES + 16))
+  if (get_u16 (frame + 4) != FRAME_HELLO || size < 18 ||
+      size != 18u + get_u16 (frame + HEADER_BYTES + 16))
     return fail_garbage (error);
   if (get_u16 (frame + HEADER_BYTES) != 1)
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INCOMPATIBLE,
-                   "data door speaks version %u, this client 1: upgrade it", get_u16 (frame + HEADER_BYTES));
+                   "data door speaks version %u, this client 1: upgrade it",
+                   get_u16 (frame + HEADER_BYTES));
       return FALSE;
     }
   client->credit = get_u32 (frame + HEADER_BYTES + 4);
@@ -423,7 +427,8 @@ gemel_door_client_send (GemelDoorClient *client,
   if (size > GEMEL_FRAME_BYTES_MAX)
     {
       begin_batch (client);
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_TOO_BIG, "batch of %u bytes is larger than %d, split it", size, GEMEL_FRAME_BYTES_MAX);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_TOO_BIG,
+                   "batch of %u bytes is larger than %d, split it", size, GEMEL_FRAME_BYTES_MAX);
       return FALSE;
     }
   while (client->unanswered > 0 && client->unanswered + size > client->credit)
@@ -475,12 +480,14 @@ parse_answer (GemelDoorClient *client,
     return fail_garbage (error);
   event->id = get_u64 (body);
   event->ok = body[8] != 0;
-  event->reached = body[9] == GEMEL_DURABILITY_PAIR ? GEMEL_DURABILITY_PAIR : GEMEL_DURABILITY_LOCAL;
+  event->reached = body[9] == GEMEL_DURABILITY_PAIR ? GEMEL_DURABILITY_PAIR
+                                                    : GEMEL_DURABILITY_LOCAL;
   event->place_a = get_u64 (body + 16);
   event->place_b = get_u64 (body + 24);
   if (event->ok)
     return TRUE;
-  return take_texts (client, body + ANSWER_BYTES, size - ANSWER_BYTES, &event->error_name, &event->message, error);
+  return take_texts (client, body + ANSWER_BYTES, size - ANSWER_BYTES, &event->error_name,
+                     &event->message, error);
 }
 
 /* The first bytes of a DELTA and of ITEMS, before the operations. */

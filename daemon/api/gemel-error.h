@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright (C) 2026 The Gemel authors
  *
- * The one public error domain. Every code has a D-Bus name (org.gemel.Gemel1.Error.*), registered
- * from one table, so an error keeps its code from the place where it happens to the caller's screen.
+ * The one public error domain. Every code has a D-Bus name (org.gemel.Gemel1.Error.*),
+ * registered from one table, so an error keeps its code from the place where it
+ * happens to the caller's screen.
  */
 #pragma once
 

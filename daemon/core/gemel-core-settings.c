@@ -24,9 +24,12 @@ typedef struct
 
 /* clang-format off */
 static const Profile profiles[] = {
-  [GEMEL_PROFILE_FAST] = { MS (10),  MS (6),   MS (26),   MS (30),   MS (30),   S (15), S (20), S (10), S (5),  MS (15) },
-  [GEMEL_PROFILE_LAN]  = { MS (200), MS (500), MS (1200), MS (1400), MS (2000), S (15), S (20), S (10), S (5),  MS (600) },
-  [GEMEL_PROFILE_WAN]  = { S (1),    S (3),    S (8),     S (9),     S (10),    S (30), S (40), S (30), S (15), S (4) },
+  [GEMEL_PROFILE_FAST] = { MS (10),  MS (6),   MS (26),   MS (30),   MS (30),
+                           S (15),   S (20),   S (10),    S (5),     MS (15) },
+  [GEMEL_PROFILE_LAN]  = { MS (200), MS (500), MS (1200), MS (1400), MS (2000),
+                           S (15),   S (20),   S (10),    S (5),     MS (600) },
+  [GEMEL_PROFILE_WAN]  = { S (1),    S (3),    S (8),     S (9),     S (10),
+                           S (30),   S (40),   S (30),    S (15),    S (4) },
 };
 /* clang-format on */
 
@@ -55,7 +58,8 @@ gemel_core_settings_init (GemelCoreSettings *settings,
   settings->lease_us = p->lease_us;
   settings->promise_us = p->promise_us;
   settings->failover_timeout_us = p->failover_timeout_us;
-  settings->startup_allowance_us = role == GEMEL_ROLE_BACKUP ? p->backup_allowance_us : p->master_allowance_us;
+  settings->startup_allowance_us = role == GEMEL_ROLE_BACKUP ? p->backup_allowance_us
+                                                             : p->master_allowance_us;
   settings->recovery_delay_us = S (10);
   settings->recovery_delay_max_us = S (300);
   settings->drain_timeout_us = p->drain_timeout_us;
@@ -91,12 +95,16 @@ check_rules (const GemelCoreSettings *s,
   const Rule rules[] = {
     { "heartbeat-interval", s->heartbeat_interval_us, "1 ms", MS (1) },
     { "rtt-budget", s->rtt_budget_us, "1 ms", MS (1) },
-    { "lease", s->lease_us, "rtt-budget + 2 * heartbeat-interval", s->rtt_budget_us + 2 * s->heartbeat_interval_us },
-    { "promise", s->promise_us, "lease as a drifting clock counts it, and a margin", least_promise_us (s) },
-    { "failover-timeout", s->failover_timeout_us, "3 * heartbeat-interval", 3 * s->heartbeat_interval_us },
+    { "lease", s->lease_us, "rtt-budget + 2 * heartbeat-interval",
+      s->rtt_budget_us + 2 * s->heartbeat_interval_us },
+    { "promise", s->promise_us, "lease as a drifting clock counts it, and a margin",
+      least_promise_us (s) },
+    { "failover-timeout", s->failover_timeout_us, "3 * heartbeat-interval",
+      3 * s->heartbeat_interval_us },
     { "failover-timeout", s->failover_timeout_us, "stall-limit", s->stall_limit_us },
     { "startup-allowance", s->startup_allowance_us, "promise", s->promise_us },
-    { "stall-limit", s->stall_limit_us, "heartbeat-interval and a half", s->heartbeat_interval_us * 3 / 2 },
+    { "stall-limit", s->stall_limit_us, "heartbeat-interval and a half",
+      s->heartbeat_interval_us * 3 / 2 },
     { "lease", s->lease_us, "stall-limit + 1 ms", s->stall_limit_us + MS (1) },
     { "drain-timeout", s->drain_timeout_us, "10 ms", MS (10) },
     { "ready-timeout", s->ready_timeout_us, "10 ms", MS (10) },
@@ -113,9 +121,10 @@ check_rules (const GemelCoreSettings *s,
       if (r->value_us >= r->least_us)
         continue;
       g_snprintf (ret_problem, problem_bytes,
-                  "%s is %" G_GINT64_FORMAT ".%03d ms but must be at least %" G_GINT64_FORMAT ".%03d ms (%s)",
-                  r->name, r->value_us / 1000, (int) (r->value_us % 1000),
-                  r->least_us / 1000, (int) (r->least_us % 1000), r->rule);
+                  "%s is %" G_GINT64_FORMAT ".%03d ms but must be at least %" G_GINT64_FORMAT
+                  ".%03d ms (%s)",
+                  r->name, r->value_us / 1000, (int) (r->value_us % 1000), r->least_us / 1000,
+                  (int) (r->least_us % 1000), r->rule);
       return FALSE;
     }
   return TRUE;
@@ -141,7 +150,8 @@ gemel_core_settings_check (const GemelCoreSettings *settings,
 
   if (settings->slot > 1)
     problem = "slot must be 0 or 1";
-  else if (settings->standby_level != GEMEL_LEVEL_COLD && settings->standby_level != GEMEL_LEVEL_WARM)
+  else if (settings->standby_level != GEMEL_LEVEL_COLD &&
+           settings->standby_level != GEMEL_LEVEL_WARM)
     problem = "standby-level must be cold or warm";
   else if (settings->drift_ppm > 100000)
     problem = "clock drift above 10 % is not supported";

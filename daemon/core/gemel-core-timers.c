@@ -17,7 +17,8 @@ watch_peer (GemelCore    *core,
   core->peer.effective = FALSE;
   core->peer.synced = FALSE;
   core->peer.synced_since_us = 0;
-  gemel_core_emit_event (core, out, GEMEL_EVENT_PEER_LOST, GEMEL_CAUSE_NONE, core->now_us - core->peer.heard_us, 0);
+  gemel_core_emit_event (core, out, GEMEL_EVENT_PEER_LOST, GEMEL_CAUSE_NONE,
+                         core->now_us - core->peer.heard_us, 0);
 }
 
 static void
@@ -31,14 +32,16 @@ watch_handover (GemelCore    *core,
       else
         gemel_core_roll_back (core, GEMEL_CAUSE_TIMEOUT, out);
     }
-  else if (core->state == GEMEL_STATE_CANDIDATE && core->handover.id != 0 && core->now_us >= core->handover.deadline_us)
+  else if (core->state == GEMEL_STATE_CANDIDATE && core->handover.id != 0 &&
+           core->now_us >= core->handover.deadline_us)
     {
       memset (&core->handover, 0, sizeof core->handover);
       gemel_core_become_standby (core, GEMEL_CAUSE_TIMEOUT, out);
     }
   if (core->state == GEMEL_STATE_STANDBY && core->handover.committed_term != 0)
     {
-      gboolean seen = core->peer.effective && core->peer.active_term >= core->handover.committed_term;
+      gboolean seen = core->peer.effective &&
+                      core->peer.active_term >= core->handover.committed_term;
 
       if (seen || core->now_us >= core->promise_until_us)
         gemel_core_end_commit (core, seen, out);
@@ -84,8 +87,9 @@ watch_silence (GemelCore    *core,
   if (!may_be_candidate (core) || core->now_us < candidacy_us (core))
     return;
   if (cause == GEMEL_CAUSE_NONE)
-    cause = core->settings.role == GEMEL_ROLE_INDEPENDENT && core->state == GEMEL_STATE_UNDECIDED ? GEMEL_CAUSE_INDEPENDENT
-                                                                                                  : GEMEL_CAUSE_NO_ACTIVE;
+    cause = core->settings.role == GEMEL_ROLE_INDEPENDENT && core->state == GEMEL_STATE_UNDECIDED
+              ? GEMEL_CAUSE_INDEPENDENT
+              : GEMEL_CAUSE_NO_ACTIVE;
   gemel_core_drop_handover (core, out);
   gemel_core_become_candidate (core, cause, out);
 }
@@ -113,7 +117,8 @@ static void
 watch_proposal (GemelCore    *core,
                 GemelActions *out)
 {
-  gboolean overtaken = core->peer.alive && !core->peer.effective && core->peer.state == GEMEL_STATE_STANDBY &&
+  gboolean overtaken = core->peer.alive && !core->peer.effective &&
+                       core->peer.state == GEMEL_STATE_STANDBY &&
                        core->stable.term > core->active_term;
 
   /* The peer was active, or proposed, in a higher term without being heard as active here. */
@@ -193,7 +198,8 @@ beat (GemelCore    *core,
   if (core->now_us < core->next_beat_us)
     return;
   kind = gemel_core_message_due (core);
-  gemel_core_emit_message (core, out, kind, kind == GEMEL_MESSAGE_BEAT ? 0 : core->handover.id, GEMEL_CAUSE_NONE);
+  gemel_core_emit_message (core, out, kind, kind == GEMEL_MESSAGE_BEAT ? 0 : core->handover.id,
+                           GEMEL_CAUSE_NONE);
   core->next_beat_us = core->now_us + core->settings.heartbeat_interval_us;
 }
 
@@ -215,7 +221,8 @@ gemel_core_run_timers (GemelCore    *core,
   watch_stop (core, out);
   watch_fault (core, out);
   /* READY and COMMIT leave the moment their write is durable. */
-  if (gemel_core_message_due (core) != GEMEL_MESSAGE_BEAT && core->handover.said != gemel_core_message_due (core))
+  if (gemel_core_message_due (core) != GEMEL_MESSAGE_BEAT &&
+      core->handover.said != gemel_core_message_due (core))
     {
       core->handover.said = gemel_core_message_due (core);
       core->next_beat_us = core->now_us;
@@ -241,7 +248,8 @@ gemel_core_next_deadline (const GemelCore *core)
     return G_MAXINT64;
   if (may_be_candidate (core))
     due_us = MIN (due_us, candidacy_us (core));
-  if (core->handover.id != 0 && core->handover.deadline_us != 0 && core->handover.committed_term == 0)
+  if (core->handover.id != 0 && core->handover.deadline_us != 0 &&
+      core->handover.committed_term == 0)
     due_us = MIN (due_us, core->handover.deadline_us);
   return MAX (due_us, core->now_us);
 }

@@ -64,14 +64,15 @@ typedef enum
 /** What the source knows when a puller asks. */
 typedef struct
 {
-  gboolean      same_lineage;                     /* the puller names this journal */
-  GemelPosition head;                             /* last entry of the source */
-  guint64       base_seq;                         /* entries with seq > base_seq are kept */
-  gboolean      puller_known;                     /* an entry (or the base) with the puller's seq is kept ... */
-  guint64       term_at_puller;                   /* ... with this term ... */
-  guint8        hash_at_puller[GEMEL_HASH_BYTES]; /* ... and this chain hash */
-  guint64       tail_bytes;                       /* size of what the puller lacks */
-  guint64       full_bytes;                       /* size of a full copy */
+  gboolean      same_lineage; /* the puller names this journal */
+  GemelPosition head;         /* last entry of the source */
+  guint64       base_seq;     /* entries with seq > base_seq are kept */
+  /* an entry (or the base) with the puller's seq is kept ... */
+  gboolean puller_known;
+  guint64  term_at_puller;                   /* ... with this term ... */
+  guint8   hash_at_puller[GEMEL_HASH_BYTES]; /* ... and this chain hash */
+  guint64  tail_bytes;                       /* size of what the puller lacks */
+  guint64  full_bytes;                       /* size of a full copy */
 } GemelSourceFacts;
 
 gboolean gemel_position_equal (const GemelPosition *a,
@@ -83,8 +84,9 @@ GemelSyncPlan gemel_position_plan (const GemelSourceFacts *source,
                                    const GemelPosition    *puller,
                                    GemelSyncReason        *ret_reason);
 
-gboolean      gemel_state_position_follows (const GemelStatePosition *have,
-                                            const GemelStatePosition *delta);
+gboolean gemel_state_position_follows (const GemelStatePosition *have,
+                                       const GemelStatePosition *delta);
+/* tidy: symbols: runtime state has a position, too */
 GemelSyncPlan gemel_state_plan (const GemelStatePosition *head,
                                 guint64                   oldest_buffered_seq,
                                 const GemelStatePosition *have,
@@ -99,6 +101,7 @@ typedef enum
   GEMEL_BATCH_GAP = 3,    /* something between mark and first is missing: ask from the mark */
 } GemelBatchVerdict;
 
+/* tidy: symbols: the noun is that of the folder that asks */
 GemelBatchVerdict gemel_history_judge (guint64 mark,
                                        guint64 first_seq,
                                        guint64 last_seq);

@@ -391,6 +391,7 @@ dup_bus_id (GDBusConnection *connection)
   g_autoptr (GVariant) reply = NULL;
   char                *id;
 
+  /* tidy: no-sync-calls: at the start of the process, before the main loop */
   reply = g_dbus_connection_call_sync (connection, BUS_NAME, BUS_PATH, BUS_NAME, "GetId", NULL,
                                        G_VARIANT_TYPE ("(s)"), G_DBUS_CALL_FLAGS_NONE,
                                        LOOKUP_TIMEOUT_MS, NULL, NULL);
@@ -415,6 +416,7 @@ gboolean
 gemel_bus_is_system (GDBusConnection *connection)
 {
   g_autofree char *own_id = dup_bus_id (connection);
+  /* tidy: no-sync-calls: as above */
   g_autofree char *environment = g_dbus_address_get_for_bus_sync (G_BUS_TYPE_SYSTEM, NULL, NULL);
   const char      *addresses[] = { environment, "unix:path=/run/dbus/system_bus_socket" };
 
@@ -425,6 +427,7 @@ gemel_bus_is_system (GDBusConnection *connection)
 
       if (addresses[i] == NULL)
         continue;
+      /* tidy: no-sync-calls: as above */
       other = g_dbus_connection_new_for_address_sync (
         addresses[i],
         G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |

@@ -205,7 +205,8 @@ gemel_guard_reap_orphans (pid_t gemeld)
   for (;;)
     {
       memset (&info, 0, sizeof info);
-      if (waitid (P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0 || info.si_pid == gemeld)
+      if (waitid (P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0 ||
+          info.si_pid == gemeld)
         return;
       (void) waitpid (info.si_pid, NULL, WNOHANG);
     }

@@ -120,7 +120,8 @@ gemel_guard_notice_describe (const GemelGuardNotice *notice)
   struct sockaddr_in6     v6;
   char                    text[INET6_ADDRSTRLEN] = "?";
 
-  memcpy (&address, notice->orders.peer_address, MIN (sizeof address, notice->orders.peer_address_size));
+  memcpy (&address, notice->orders.peer_address,
+          MIN (sizeof address, notice->orders.peer_address_size));
   if (address.ss_family == AF_INET)
     {
       memcpy (&v4, &address, sizeof v4);

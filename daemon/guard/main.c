@@ -159,7 +159,8 @@ clean_up (Guard *guard,
     told = g_strdup_printf ("death notice for term %" G_GUINT64_FORMAT " sent to %s", term, peer);
   else
     told = g_strdup ("no death notice was asked for");
-  g_printerr ("gemel-guard: gemeld (pid %d) %s; %u processes stopped in %" G_GINT64_FORMAT " ms; %s\n",
+  g_printerr ("gemel-guard: gemeld (pid %d) %s; %u processes stopped in %" G_GINT64_FORMAT
+              " ms; %s\n",
               (int) guard->pid, how, n_stopped, (g_get_monotonic_time () - from_us) / 1000, told);
 }
 
@@ -178,8 +179,10 @@ on_gemeld_ended (Guard *guard)
   close_fd (&guard->pidfd);
   clean_up (guard, wait_status);
   guard->pid = 0;
-  guard->status = WIFEXITED (wait_status) ? WEXITSTATUS (wait_status) : 128 + WTERMSIG (wait_status);
-  again = !guard->stopping && !guard->orderly && guard->status != 0 && guard->status != GEMEL_GUARD_EXIT_CONFIG;
+  guard->status = WIFEXITED (wait_status) ? WEXITSTATUS (wait_status)
+                                          : 128 + WTERMSIG (wait_status);
+  again = !guard->stopping && !guard->orderly && guard->status != 0 &&
+          guard->status != GEMEL_GUARD_EXIT_CONFIG;
   if (!again)
     {
       guard->ended = TRUE;
@@ -281,7 +284,8 @@ open_signals (Guard   *guard,
   guard->signal_fd = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (guard->signal_fd >= 0)
     return TRUE;
-  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot watch signals: %s", g_strerror (errno));
+  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot watch signals: %s",
+               g_strerror (errno));
   return FALSE;
 }
 
@@ -294,9 +298,12 @@ parse_options (int      argc,
   int          stop_timeout_s = STOP_TIMEOUT_S;
   int          kill_timeout_ms = KILL_TIMEOUT_MS;
   GOptionEntry entries[] = {
-    { "stop-timeout", 0, 0, G_OPTION_ARG_INT, &stop_timeout_s, "Patience with a stopping gemeld", "SECONDS" },
-    { "kill-timeout", 0, 0, G_OPTION_ARG_INT, &kill_timeout_ms, "Patience with what gemeld left behind", "MS" },
-    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &guard->argv, NULL, "-- PROGRAM [ARGUMENT…]" },
+    { "stop-timeout", 0, 0, G_OPTION_ARG_INT, &stop_timeout_s, "Patience with a stopping gemeld",
+      "SECONDS" },
+    { "kill-timeout", 0, 0, G_OPTION_ARG_INT, &kill_timeout_ms,
+      "Patience with what gemeld left behind", "MS" },
+    { G_OPTION_REMAINING, 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &guard->argv, NULL,
+      "-- PROGRAM [ARGUMENT…]" },
     { NULL },
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
@@ -307,7 +314,8 @@ parse_options (int      argc,
     return FALSE;
   if (guard->argv == NULL || stop_timeout_s < 0 || kill_timeout_ms < 0)
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS, "say which program to run, after --; time limits are not negative");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
+                           "say which program to run, after --; time limits are not negative");
       return FALSE;
     }
   guard->stop_timeout_us = stop_timeout_s * G_USEC_PER_SEC;
@@ -319,10 +327,15 @@ int
 main (int    argc,
       char **argv)
 {
-  Guard              guard = { .pidfd = -1, .socket_fd = -1, .signal_fd = -1, .backoff_us = BACKOFF_US_MIN, .notice = { .udp_fd = -1 } };
+  Guard              guard = { .pidfd = -1,
+                               .socket_fd = -1,
+                               .signal_fd = -1,
+                               .backoff_us = BACKOFF_US_MIN,
+                               .notice = { .udp_fd = -1 } };
   g_autoptr (GError) error = NULL;
 
-  if (!parse_options (argc, argv, &guard, &error) || !gemel_guard_become_reaper (&error) || !open_signals (&guard, &error))
+  if (!parse_options (argc, argv, &guard, &error) || !gemel_guard_become_reaper (&error) ||
+      !open_signals (&guard, &error))
     {
       g_printerr ("gemel-guard: %s\n", error->message);
       return GEMEL_GUARD_EXIT_CONFIG;

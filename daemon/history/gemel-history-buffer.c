@@ -202,8 +202,8 @@ drop_forwarded (GemelWorker *buffer,
                 guint64     *ret_bytes_freed,
                 GError     **error)
 {
-  static const char size_sql[] =
-    "SELECT coalesce (sum (length (points)), 0) FROM batch WHERE first_seq <= ?1 AND last_seq <= ?1";
+  static const char size_sql[] = "SELECT coalesce (sum (length (points)), 0) FROM batch WHERE "
+                                 "first_seq <= ?1 AND last_seq <= ?1";
   static const char drop_sql[] = "DELETE FROM batch WHERE first_seq <= ?1 AND last_seq <= ?1";
   sqlite3_stmt     *stmt = gemel_worker_prepare (buffer, size_sql, error);
   guint64           bytes = 0;

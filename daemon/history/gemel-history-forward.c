@@ -3,7 +3,7 @@
  *
  * The thread that carries the buffer into the sink.
  *
- *   wait for a write -> [buffer: drop what the sink has, read what follows] -> [sink: take it] -> ..
+ *   wait -> [buffer: drop what the sink has, read what follows] -> [sink: take it] -> wait
  *
  * Dropping rides in the transaction of the next read, so one round costs one commit on each side. A
  * crash in between offers a batch again, and the mark makes that change nothing. When a step fails
@@ -155,7 +155,7 @@ is_closing (GemelHistory *history)
 
 /**
  * gemel_history_forward_thread:
- * @history: (type GemelHistory): the history
+ * @data: (type GemelHistory): the history
  *
  * Carries batches until the history closes. The first failure in a row is told as an event.
  *

@@ -102,6 +102,7 @@ gboolean gemel_sink_ensure_tag (GemelSink            *sink,
                                 const GemelPointView *view,
                                 gint64               *ret_id,
                                 GError              **error) G_GNUC_WARN_UNUSED_RESULT;
+/* tidy: unused-result: it makes the error, and FALSE for its caller to return */
 gboolean gemel_history_store_error (GemelWorker *worker,
                                     int          rc,
                                     const char  *what,
@@ -173,7 +174,7 @@ void            gemel_history_refuse (GError             *error,
                                       gpointer            user_data);
 GemelOperation *gemel_history_finish (GAsyncResult *result,
                                       gpointer      source_tag,
-                                      GError      **error);
+                                      GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* For tests: the handles, to make them fail on purpose. */
 GemelWorker *gemel_history_get_buffer (GemelHistory *history);

@@ -364,8 +364,8 @@ list_marks (GemelSink *sink,
  * @error: return location
  *
  * Walks through all rows, one by one, and believes neither marks nor keys. A duplicate is a second
- * row of one (origin, sequence), which the key forbids unless the file is damaged; two rows of equal
- * tag and time are not duplicates, since a source may well say the same thing twice.
+ * row of one (origin, sequence), which the key forbids unless the file is damaged; two rows of
+ * equal tag and time are not duplicates, since a source may well say the same thing twice.
  *
  * Returns: (transfer full): "a(aytttttt)": origin, rows, first, last, mark, gaps, duplicates.
  * Errors: %GEMEL_ERROR_STORE, %GEMEL_ERROR_CORRUPT

@@ -3,7 +3,8 @@
  *
  * history.db: where history ends up.
  *
- *   point (origin_id, seq, ..)  the rows, clustered by their key: appending, and paging for the peer
+ *   point (origin_id, seq, ..)  the rows, clustered by their key: appending, and paging for the
+ *                               peer
  *   block (tag_id, first_us)    for each transaction and tag, its points again in one small blob:
  *                               a range of one tag is read from few places. With an index that has
  *                               one entry a point the sink took a third of the rows a second.

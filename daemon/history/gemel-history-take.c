@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright (C) 2026 The Gemel authors
  *
- * Taking batches into the sink: judged by the mark, rows and blocks and mark in one transaction, and
- * quarantine for what cannot be decoded. The tables are described in gemel-history-sink.c.
+ * Taking batches into the sink: judged by the mark, rows and blocks and mark in one transaction,
+ * and quarantine for what cannot be decoded. The tables are described in gemel-history-sink.c.
  */
 #include "history/gemel-history-private.h"
 
@@ -372,7 +372,8 @@ gemel_sink_take (GemelSink      *sink,
     {
       g_autoptr (GError) undone = NULL;
 
-      /* Without this the next BEGIN fails, which is told; the first error is the one that matters. */
+      /* Without this the next BEGIN fails, which is told; the first error is the one that matters.
+       */
       if (!gemel_worker_exec (sink->worker, "ROLLBACK", &undone))
         g_prefix_error (error, "%s: ", undone->message);
     }

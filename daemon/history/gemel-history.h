@@ -46,33 +46,36 @@ void gemel_point_clear (GemelPoint *point);
  * little endian. The same layout is what the data door takes. */
 GBytes *gemel_points_encode (const GemelPoint *points,
                              guint             n_points);
+/* of GemelPoint, clear func set */
 GArray *gemel_points_decode (const guint8 *data,
                              gsize         size,
-                             GError      **error) G_GNUC_WARN_UNUSED_RESULT; /* of GemelPoint, clear func set */
+                             GError      **error) G_GNUC_WARN_UNUSED_RESULT;
+/* without allocation */
 gboolean gemel_points_check (const guint8 *data,
                              gsize         size,
                              guint        *ret_count,
-                             GError      **error) G_GNUC_WARN_UNUSED_RESULT; /* without allocation */
+                             GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 
 typedef struct
 {
-  guint64 written;          /* points taken since the start */
-  guint64 buffered_points;  /* in the buffer, not yet in the sink */
+  guint64 written;         /* points taken since the start */
+  guint64 buffered_points; /* in the buffer, not yet in the sink */
   guint64 buffered_bytes;
-  guint64 sink_points;      /* forwarded since the start */
-  guint64 received_points;  /* from the peer since the start */
-  guint64 skipped_points;   /* offered again and there already */
-  guint64 own_seq;          /* last sequence of this node */
-  guint64 own_sink_seq;     /* mark of this node in its own sink */
-  guint64 peer_acked_seq;   /* how far the peer has this node's history */
-  guint64 quarantined;      /* batches that the sink refused */
-  guint64 refused_limit;    /* writes refused because the buffer is full */
+  guint64 sink_points;     /* forwarded since the start */
+  guint64 received_points; /* from the peer since the start */
+  guint64 skipped_points;  /* offered again and there already */
+  guint64 own_seq;         /* last sequence of this node */
+  guint64 own_sink_seq;    /* mark of this node in its own sink */
+  guint64 peer_acked_seq;  /* how far the peer has this node's history */
+  guint64 quarantined;     /* batches that the sink refused */
+  guint64 refused_limit;   /* writes refused because the buffer is full */
 } GemelHistoryStats;
 
 /** Called in a worker's thread; must only queue. */
 typedef struct
 {
-  void (*sunk) (const guint8 origin[16], guint64 mark, gpointer user_data); /* the sink's mark of an origin moved */
+  /* the sink's mark of an origin moved */
+  void (*sunk) (const guint8 origin[16], guint64 mark, gpointer user_data);
   void (*event) (int gemel_event_code, const char *message, gint64 a, gpointer user_data);
 } GemelHistoryPort;
 
@@ -82,7 +85,8 @@ GemelHistory *gemel_history_open (const char             *dir, /* holds buffer.d
                                   const GemelHistoryPort *port,
                                   gpointer                user_data,
                                   GError                **error) G_GNUC_WARN_UNUSED_RESULT;
-void          gemel_history_close (GemelHistory *history); /* forwards nothing more, closes cleanly */
+/* forwards nothing more, closes cleanly */
+void gemel_history_close (GemelHistory *history);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelHistory, gemel_history_close)
 
 /* Acknowledged = durable in the buffer. @points is an encoded batch. Finish gives the sequence of
@@ -98,26 +102,27 @@ gboolean gemel_history_write_finish (GemelHistory *history,
                                      GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Exchange with the peer. */
-void       gemel_history_get_marks_async (GemelHistory       *history,
-                                          GCancellable       *cancellable,
-                                          GAsyncReadyCallback callback,
-                                          gpointer            user_data);
-GVariant  *gemel_history_get_marks_finish (GemelHistory *history,
-                                           GAsyncResult *result,
-                                           GError      **error) G_GNUC_WARN_UNUSED_RESULT; /* a(ayt): origin, mark */
+void gemel_history_get_marks_async (GemelHistory       *history,
+                                    GCancellable       *cancellable,
+                                    GAsyncReadyCallback callback,
+                                    gpointer            user_data);
+/* a(ayt): origin, mark */
+GVariant *gemel_history_get_marks_finish (GemelHistory *history,
+                                          GAsyncResult *result,
+                                          GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 /* A batch of @origin's rows from the sink, seq > @after_seq; NULL without error: nothing more. */
-void     gemel_history_read_async (GemelHistory       *history,
-                                   const guint8        origin[16],
-                                   guint64             after_seq,
-                                   guint               rows_max,
-                                   GCancellable       *cancellable,
-                                   GAsyncReadyCallback callback,
-                                   gpointer            user_data);
-GBytes  *gemel_history_read_finish (GemelHistory *history,
-                                    GAsyncResult *result,
-                                    guint64      *ret_first_seq,
-                                    guint64      *ret_last_seq,
-                                    GError      **error) G_GNUC_WARN_UNUSED_RESULT;
+void    gemel_history_read_async (GemelHistory       *history,
+                                  const guint8        origin[16],
+                                  guint64             after_seq,
+                                  guint               rows_max,
+                                  GCancellable       *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer            user_data);
+GBytes *gemel_history_read_finish (GemelHistory *history,
+                                   GAsyncResult *result,
+                                   guint64      *ret_first_seq,
+                                   guint64      *ret_last_seq,
+                                   GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 /* Rows of another origin into the sink; durable when it finishes. Judged by gemel_history_judge ():
  * a gap is the error GEMEL_ERROR_PROTOCOL and changes nothing. Finish gives the mark. */
 void     gemel_history_receive_async (GemelHistory       *history,
@@ -137,10 +142,10 @@ void     gemel_history_set_peer_acked (GemelHistory *history,
 /* Reading for people and programs. */
 typedef struct
 {
-  char   *tag; /* (nullable): all */
-  gint64  from_unix_us;
-  gint64  to_unix_us;
-  guint   limit;
+  char    *tag; /* (nullable): all */
+  gint64   from_unix_us;
+  gint64   to_unix_us;
+  guint    limit;
   gboolean newest_first;
 } GemelHistoryQuery;
 /* Finish gives "a(sxuvayt)": tag, time, status, value, origin, seq. */

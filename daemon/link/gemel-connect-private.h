@@ -9,9 +9,10 @@
 
 G_BEGIN_DECLS
 
-const char     *gemel_connect_protocol_of_channel (GemelChannel channel);
-gboolean        gemel_connect_channel_of_session (GTlsConnection *tls,
-                                                  GemelChannel   *ret_channel) G_GNUC_WARN_UNUSED_RESULT;
+const char *gemel_connect_protocol_of_channel (GemelChannel channel);
+gboolean    gemel_connect_channel_of_session (GTlsConnection *tls,
+                                              GemelChannel   *ret_channel)
+  G_GNUC_WARN_UNUSED_RESULT;
 gboolean        gemel_connect_is_tls_1_3 (GTlsConnection *tls);
 gboolean        gemel_connect_pin_fits (GTlsCertificate *certificate,
                                         const guint8    *pin);

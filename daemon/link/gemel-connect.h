@@ -34,11 +34,11 @@ typedef enum
 typedef struct
 {
   guint64 accepted;
-  guint64 refused_pin;       /* not the paired certificate */
-  guint64 refused_tls;       /* handshake failed: plain text, old TLS, no certificate, time-out */
-  guint64 refused_alpn;      /* no or unknown protocol */
-  guint64 refused_busy;      /* too many unfinished handshakes */
-  guint64 refused_pairing;   /* wrong, used or expired code */
+  guint64 refused_pin;     /* not the paired certificate */
+  guint64 refused_tls;     /* handshake failed: plain text, old TLS, no certificate, time-out */
+  guint64 refused_alpn;    /* no or unknown protocol */
+  guint64 refused_busy;    /* too many unfinished handshakes */
+  guint64 refused_pairing; /* wrong, used or expired code */
 } GemelListenerCounters;
 
 typedef struct _GemelListener GemelListener;
@@ -58,8 +58,8 @@ typedef struct
 } GemelListenerCallbacks;
 
 GemelListener *gemel_listener_new (const GemelKeys              *keys,
-                                   const char                   *bind_address, /* "" or "0.0.0.0" or "::": all */
-                                   guint16                       port, /* 0: any, for tests */
+                                   const char                   *bind_address,
+                                   guint16                       port,
                                    const GemelListenerCallbacks *callbacks,
                                    gpointer                      user_data,
                                    GError                      **error) G_GNUC_WARN_UNUSED_RESULT;
@@ -72,12 +72,12 @@ void           gemel_listener_set_pairing (GemelListener *listener,
 void           gemel_listener_get_counters (GemelListener         *listener,
                                             GemelListenerCounters *ret_counters);
 /* A code was wrong, used or expired (gemel_invitation_serve_finish): counted and reported here. */
-void           gemel_listener_note_pairing_refused (GemelListener *listener,
-                                                    const char    *address,
-                                                    const char    *why);
+void gemel_listener_note_pairing_refused (GemelListener *listener,
+                                          const char    *address,
+                                          const char    *why);
 /* 5 s unless told otherwise, for tests. */
-void           gemel_listener_set_handshake_ms (GemelListener *listener,
-                                                guint          handshake_ms);
+void gemel_listener_set_handshake_ms (GemelListener *listener,
+                                      guint          handshake_ms);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelListener, gemel_listener_free)
 
 /* Dial: name resolution, TCP (NODELAY, keep-alive), TLS 1.3, pin, ALPN. @peer_pin NULL accepts any
@@ -93,6 +93,6 @@ void       gemel_dial_async (const GemelKeys    *keys,
 GIOStream *gemel_dial_finish (GAsyncResult *result,
                               GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 /* The failed dial was answered with a refusal: a hint, never proof. */
-gboolean   gemel_dial_was_refused (GAsyncResult *result);
+gboolean gemel_dial_was_refused (GAsyncResult *result);
 
 G_END_DECLS

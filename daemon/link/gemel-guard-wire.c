@@ -108,7 +108,8 @@ gemel_guard_send_arm (int                     guard_fd,
 
   if (orders->peer_address_size == 0 || orders->peer_address_size > sizeof orders->peer_address)
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS, "address of the peer has an impossible size");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
+                           "address of the peer has an impossible size");
       return FALSE;
     }
   address_size = GUINT16_TO_LE ((guint16) orders->peer_address_size);
@@ -243,7 +244,10 @@ gemel_guard_receive (int               fd,
     char           bytes[CMSG_SPACE (sizeof (int))];
   } control = { 0 };
   struct iovec  part = { record, sizeof record };
-  struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes };
+  struct msghdr message = { .msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes,
+                            .msg_controllen = sizeof control.bytes };
   gssize        n;
   int           udp_fd;
 
@@ -271,7 +275,8 @@ gemel_guard_receive (int               fd,
     {
       if (udp_fd >= 0)
         (void) close (udp_fd);
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "record of %" G_GSSIZE_FORMAT " bytes from gemeld makes no sense", n);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
+                   "record of %" G_GSSIZE_FORMAT " bytes from gemeld makes no sense", n);
       return FALSE;
     }
   explicit_bzero (record, sizeof record);
@@ -298,7 +303,8 @@ gemel_death_notice_seal (const GemelGuardOrders *orders,
   g_byte_array_append (body, (const guint8 *) DEATH_WORD, DEATH_WORD_SIZE);
   g_byte_array_append (body, orders->node_uuid, sizeof orders->node_uuid);
   append_u64 (body, orders->term);
-  if (!gemel_seal_close (GEMEL_SEAL_DEATH, orders->key, orders->session, counter, body->data, body->len, datagram, &size, NULL))
+  if (!gemel_seal_close (GEMEL_SEAL_DEATH, orders->key, orders->session, counter, body->data,
+                         body->len, datagram, &size, NULL))
     return NULL;
   return g_bytes_new (datagram, size);
 }
@@ -330,12 +336,14 @@ gemel_death_notice_open (const guint8 *datagram,
   gsize   body_size;
   guint64 counter;
 
-  if (!gemel_seal_open (GEMEL_SEAL_DEATH, key, session, datagram, size, body, &body_size, &counter, error))
+  if (!gemel_seal_open (GEMEL_SEAL_DEATH, key, session, datagram, size, body, &body_size, &counter,
+                        error))
     return FALSE;
   if (body_size != DEATH_BYTES || memcmp (body, DEATH_WORD, DEATH_WORD_SIZE) != 0 ||
       memcmp (body + DEATH_WORD_SIZE, node_uuid, 16) != 0)
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY, "death notice is not about the peer");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
+                           "death notice is not about the peer");
       return FALSE;
     }
   *ret_term = get_u64 (body + DEATH_WORD_SIZE + 16);

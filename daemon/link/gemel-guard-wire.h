@@ -61,9 +61,10 @@ gboolean gemel_guard_receive (int               fd,
                               int              *ret_udp_fd, /* -1 or owned by the caller */
                               GError          **error) G_GNUC_WARN_UNUSED_RESULT;
 
-/* The sealed datagram. */
-GBytes  *gemel_death_notice_seal (const GemelGuardOrders *orders,
-                                  guint64                 counter);
+/* tidy: symbols: the sealed datagram goes to the peer, it is not the guard's own */
+GBytes *gemel_death_notice_seal (const GemelGuardOrders *orders,
+                                 guint64                 counter);
+/* tidy: symbols: as above */
 gboolean gemel_death_notice_open (const guint8 *datagram,
                                   gsize         size,
                                   const guint8  key[32],

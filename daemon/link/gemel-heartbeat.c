@@ -63,7 +63,8 @@ to_sockaddr (GInetSocketAddress      *address,
 
   memset (ret_sockaddr, 0, sizeof *ret_sockaddr);
   if (size <= 0 || (gsize) size > sizeof *ret_sockaddr ||
-      !g_socket_address_to_native (G_SOCKET_ADDRESS (address), ret_sockaddr, sizeof *ret_sockaddr, NULL))
+      !g_socket_address_to_native (G_SOCKET_ADDRESS (address), ret_sockaddr, sizeof *ret_sockaddr,
+                                   NULL))
     return FALSE;
   *ret_size = (socklen_t) size;
   return TRUE;
@@ -118,7 +119,9 @@ bound_port (int fd)
   if (getsockname (fd, (struct sockaddr *) &native, &size) != 0)
     return 0;
   address = g_socket_address_new_from_native (&native, size);
-  return G_IS_INET_SOCKET_ADDRESS (address) ? g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address)) : 0;
+  return G_IS_INET_SOCKET_ADDRESS (address)
+           ? g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (address))
+           : 0;
 }
 
 /* An IPv4 address inside IPv6 or out of it, as the socket needs it. */
@@ -151,7 +154,8 @@ fit_family (GInetSocketAddress      *address,
     fit = g_object_ref (ip);
   if (g_inet_address_get_family (ip) == G_SOCKET_FAMILY_IPV6)
     scope_id = g_inet_socket_address_get_scope_id (address);
-  whole = g_object_new (G_TYPE_INET_SOCKET_ADDRESS, "address", fit, "port", (guint) port, "scope-id", scope_id, NULL);
+  whole = g_object_new (G_TYPE_INET_SOCKET_ADDRESS, "address", fit, "port", (guint) port,
+                        "scope-id", scope_id, NULL);
   return to_sockaddr (whole, ret_sockaddr, ret_size);
 }
 
@@ -183,7 +187,10 @@ gemel_heartbeat_new (const char                    *bind_address,
     fd = bind_to ("0.0.0.0", port, &family);
   if (fd < 0)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "cannot bind the heartbeats to '%s' port %u: %s; each node on one machine needs a port of its own", bind_address != NULL ? bind_address : "", (guint) port, g_strerror (errno));
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
+                   "cannot bind the heartbeats to '%s' port %u: %s; each node on one machine needs "
+                   "a port of its own",
+                   bind_address != NULL ? bind_address : "", (guint) port, g_strerror (errno));
       return NULL;
     }
   heartbeat = g_new0 (GemelHeartbeat, 1);
@@ -220,7 +227,8 @@ open_notice (const NoticeKey *key,
              guint64         *ret_term)
 {
   return key->known && gemel_link_boot_us () <= key->until_us &&
-         gemel_death_notice_open (datagram, size, key->key, key->session, key->node_uuid, ret_term, NULL);
+         gemel_death_notice_open (datagram, size, key->key, key->session, key->node_uuid, ret_term,
+                                  NULL);
 }
 
 static gboolean
@@ -252,7 +260,8 @@ on_beat (GemelHeartbeat                *heartbeat,
   gboolean     hears;
 
   if (!heartbeat->open ||
-      !gemel_seal_open (GEMEL_SEAL_HEARTBEAT, heartbeat->peer_key, heartbeat->peer_session, datagram, size, body, &body_size, &counter, NULL) ||
+      !gemel_seal_open (GEMEL_SEAL_HEARTBEAT, heartbeat->peer_key, heartbeat->peer_session,
+                        datagram, size, body, &body_size, &counter, NULL) ||
       !gemel_replay_window_take (&heartbeat->window, counter) ||
       !gemel_wire_decode_message (GEMEL_MESSAGE_BEAT, body, body_size, &m, &hears, NULL))
     return FALSE;
@@ -282,7 +291,9 @@ on_readable (int          fd,
   for (i = 0; i < DATAGRAMS_PER_TURN; i++)
     {
       socklen_t from_size = sizeof from;
-      gssize    n = recvfrom (fd, datagram, sizeof datagram, MSG_DONTWAIT, (struct sockaddr *) &from, &from_size);
+      gssize    n = recvfrom (fd, datagram, sizeof datagram, MSG_DONTWAIT,
+                              (struct sockaddr *) &from,
+                              &from_size);
       gboolean  good = FALSE;
 
       /* An error that an earlier datagram came back with is taken off by reading it. */
@@ -291,8 +302,9 @@ on_readable (int          fd,
       if (n < 0)
         continue;
       if (gemel_seal_peek (datagram, (gsize) n, &kind, &session))
-        good = kind == GEMEL_SEAL_DEATH ? on_notice (heartbeat, datagram, (gsize) n)
-                                        : on_beat (heartbeat, datagram, (gsize) n, &from, from_size);
+        good = kind == GEMEL_SEAL_DEATH
+                 ? on_notice (heartbeat, datagram, (gsize) n)
+                 : on_beat (heartbeat, datagram, (gsize) n, &from, from_size);
       if (!good)
         heartbeat->counters.bad++;
     }
@@ -368,7 +380,8 @@ gemel_heartbeat_begin (GemelHeartbeat     *heartbeat,
   memset (&heartbeat->window, 0, sizeof heartbeat->window);
   heartbeat->peer_size = 0;
   if (peer_address != NULL && peer->udp_port != 0 &&
-      !fit_family (peer_address, peer->udp_port, heartbeat->family, &heartbeat->peer, &heartbeat->peer_size))
+      !fit_family (peer_address, peer->udp_port, heartbeat->family, &heartbeat->peer,
+                   &heartbeat->peer_size))
     heartbeat->peer_size = 0;
   heartbeat->notice.known = TRUE;
   heartbeat->notice.until_us = G_MAXINT64;
@@ -419,9 +432,11 @@ gemel_heartbeat_send (GemelHeartbeat *heartbeat,
 
   if (!heartbeat->open || heartbeat->peer_size == 0)
     return;
-  if (!gemel_seal_close (GEMEL_SEAL_HEARTBEAT, heartbeat->own_key, heartbeat->own_session, ++heartbeat->counter, data, body_size, datagram, &size, NULL))
+  if (!gemel_seal_close (GEMEL_SEAL_HEARTBEAT, heartbeat->own_key, heartbeat->own_session,
+                         ++heartbeat->counter, data, body_size, datagram, &size, NULL))
     return;
-  if (sendto (heartbeat->fd, datagram, size, MSG_DONTWAIT | MSG_NOSIGNAL, (const struct sockaddr *) &heartbeat->peer, heartbeat->peer_size) == (gssize) size)
+  if (sendto (heartbeat->fd, datagram, size, MSG_DONTWAIT | MSG_NOSIGNAL,
+              (const struct sockaddr *) &heartbeat->peer, heartbeat->peer_size) == (gssize) size)
     heartbeat->counters.sent++;
 }
 

@@ -37,23 +37,24 @@ GemelHeartbeat *gemel_heartbeat_new (const char                    *bind_address
                                      guint16                        port,
                                      const GemelHeartbeatCallbacks *callbacks, /* static */
                                      gpointer                       user_data,
-                                     GError                       **error) G_GNUC_WARN_UNUSED_RESULT;
-void            gemel_heartbeat_free (GemelHeartbeat *heartbeat);
-void            gemel_heartbeat_start (GemelHeartbeat *heartbeat);
-guint16         gemel_heartbeat_get_port (const GemelHeartbeat *heartbeat);
-int             gemel_heartbeat_get_fd (const GemelHeartbeat *heartbeat);
-void            gemel_heartbeat_begin (GemelHeartbeat     *heartbeat,
-                                       const GemelHello   *own,
-                                       const GemelHello   *peer,
-                                       GInetSocketAddress *peer_address); /* (nullable) */
-void            gemel_heartbeat_end (GemelHeartbeat *heartbeat,
-                                     gint64          now_us);
-void            gemel_heartbeat_send (GemelHeartbeat *heartbeat,
-                                      GBytes         *body);
-gsize           gemel_heartbeat_get_peer_address (const GemelHeartbeat *heartbeat,
-                                                  guint8                ret_sockaddr[128]);
-void            gemel_heartbeat_get_counters (const GemelHeartbeat   *heartbeat,
-                                              GemelHeartbeatCounters *ret_counters);
+                                     GError                       **error)
+  G_GNUC_WARN_UNUSED_RESULT;
+void    gemel_heartbeat_free (GemelHeartbeat *heartbeat);
+void    gemel_heartbeat_start (GemelHeartbeat *heartbeat);
+guint16 gemel_heartbeat_get_port (const GemelHeartbeat *heartbeat);
+int     gemel_heartbeat_get_fd (const GemelHeartbeat *heartbeat);
+void    gemel_heartbeat_begin (GemelHeartbeat     *heartbeat,
+                               const GemelHello   *own,
+                               const GemelHello   *peer,
+                               GInetSocketAddress *peer_address); /* (nullable) */
+void    gemel_heartbeat_end (GemelHeartbeat *heartbeat,
+                             gint64          now_us);
+void    gemel_heartbeat_send (GemelHeartbeat *heartbeat,
+                              GBytes         *body);
+gsize   gemel_heartbeat_get_peer_address (const GemelHeartbeat *heartbeat,
+                                          guint8                ret_sockaddr[128]);
+void    gemel_heartbeat_get_counters (const GemelHeartbeat   *heartbeat,
+                                      GemelHeartbeatCounters *ret_counters);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelHeartbeat, gemel_heartbeat_free)
 
 G_END_DECLS

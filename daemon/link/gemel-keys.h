@@ -24,9 +24,11 @@ gboolean gemel_keys_load_or_make (const char *path, /* a PEM file, key and certi
                                   GemelKeys  *ret_keys,
                                   GError    **error) G_GNUC_WARN_UNUSED_RESULT;
 void     gemel_keys_clear (GemelKeys *keys);
+/* tidy: symbols: a pin is how a key is known */
 gboolean gemel_pin_of_certificate (GTlsCertificate *certificate,
                                    guint8           ret_pin[GEMEL_PIN_BYTES],
                                    GError         **error) G_GNUC_WARN_UNUSED_RESULT;
-char    *gemel_pin_to_string (const guint8 pin[GEMEL_PIN_BYTES]); /* "AB12 CD34 …", for people */
+/* tidy: symbols: as above */
+char *gemel_pin_to_string (const guint8 pin[GEMEL_PIN_BYTES]); /* "AB12 CD34 …", for people */
 
 G_END_DECLS

@@ -254,7 +254,7 @@ say_farewell (GemelLink *link)
   while ((link->n_dials > 0 || (io != NULL && !g_io_stream_is_closed (io))) && gemel_link_boot_us () < until_us)
     {
       if (!g_main_context_iteration (link->context, FALSE))
-        g_usleep (1000);
+        g_usleep (1000); /* tidy: no-sync-calls: the thread's last act, with a deadline */
     }
 }
 

@@ -5,10 +5,10 @@
  *
  *   type          body                                             who, in this order
  *   1 PROOF       u8 version (1), 32 proof                         joiner, then inviter
- *   2 IDENTITY    16 node uuid, 16 pair uuid, u8 slot of the       joiner (pair uuid and slot are 0),
- *                 receiver, name 1..64 bytes UTF-8                 then inviter
+ *   2 IDENTITY    16 node uuid, 16 pair uuid, u8 slot of the       joiner (pair uuid and slot
+ *                 receiver, name 1..64 bytes UTF-8                 are 0), then inviter
  *   3 CONFIRM     nothing                                          inviter, then joiner
- *   4 REFUSED     u8 reason                                        inviter, instead of its next frame
+ *   4 REFUSED     u8 reason                                        inviter, instead of a frame
  *
  * Each side waits 5 s for a frame. The joiner is paired when it has sent its CONFIRM, the inviter
  * when it has received it. When that last frame is lost the joiner alone is paired: the inviter
@@ -81,27 +81,31 @@ GemelPairingSession *gemel_pairing_session_new (GTask           *task, /* (trans
 gboolean             gemel_pairing_session_start (GemelPairingSession *session,
                                                   GIOStream           *io,
                                                   guint                step_ms,
-                                                  GError             **error) G_GNUC_WARN_UNUSED_RESULT;
-void                 gemel_pairing_session_expect (GemelPairingSession *session,
-                                                   GemelPairingFrame    frame);
-void                 gemel_pairing_session_fail (GemelPairingSession *session,
-                                                 GError              *error); /* (transfer full) */
-void                 gemel_pairing_session_refuse (GemelPairingSession *session,
-                                                   GemelPairingRefusal  reason);
-void                 gemel_pairing_session_succeed (GemelPairingSession *session);
-gboolean             gemel_pairing_session_send_proof (GemelPairingSession *session,
-                                                       GError             **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean             gemel_pairing_session_check_proof (GemelPairingSession *session,
-                                                        const guint8        *body,
-                                                        gboolean            *ret_right,
-                                                        GError             **error) G_GNUC_WARN_UNUSED_RESULT;
-void                 gemel_pairing_session_send_identity (GemelPairingSession *session,
-                                                          guint                slot);
-gboolean             gemel_pairing_session_take_identity (GemelPairingSession *session,
-                                                          const guint8        *body,
-                                                          gsize                size,
-                                                          GError             **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean             gemel_pairing_name_is_good (const char *name,
-                                                 gsize       size);
+                                                  GError             **error)
+  G_GNUC_WARN_UNUSED_RESULT;
+void     gemel_pairing_session_expect (GemelPairingSession *session,
+                                       GemelPairingFrame    frame);
+void     gemel_pairing_session_fail (GemelPairingSession *session,
+                                     GError              *error); /* (transfer full) */
+void     gemel_pairing_session_refuse (GemelPairingSession *session,
+                                       GemelPairingRefusal  reason);
+void     gemel_pairing_session_succeed (GemelPairingSession *session);
+gboolean gemel_pairing_session_send_proof (GemelPairingSession *session,
+                                           GError             **error)
+  G_GNUC_WARN_UNUSED_RESULT;
+gboolean gemel_pairing_session_check_proof (GemelPairingSession *session,
+                                            const guint8        *body,
+                                            gboolean            *ret_right,
+                                            GError             **error)
+  G_GNUC_WARN_UNUSED_RESULT;
+void     gemel_pairing_session_send_identity (GemelPairingSession *session,
+                                              guint                slot);
+gboolean gemel_pairing_session_take_identity (GemelPairingSession *session,
+                                              const guint8        *body,
+                                              gsize                size,
+                                              GError             **error)
+  G_GNUC_WARN_UNUSED_RESULT;
+gboolean gemel_pairing_name_is_good (const char *name,
+                                     gsize       size);
 
 G_END_DECLS

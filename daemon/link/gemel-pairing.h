@@ -32,7 +32,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelPairingResult, gemel_pairing_result_free)
 /* Inviter. One invitation at a time; a new one voids the old. */
 typedef struct _GemelInvitation GemelInvitation;
 GemelInvitation                *gemel_invitation_new (const GemelKeys *keys,
-                                                      const char      *address, /* host:port told to the joiner */
+                                                      const char      *address,
                                                       const guint8     node_uuid[16],
                                                       const char      *node_name,
                                                       gint64           now_us); /* boot time */
@@ -52,7 +52,8 @@ void                gemel_invitation_serve_async (GemelInvitation    *invitation
                                                   gpointer            user_data);
 GemelPairingResult *gemel_invitation_serve_finish (GemelInvitation *invitation,
                                                    GAsyncResult    *result,
-                                                   GError         **error) G_GNUC_WARN_UNUSED_RESULT;
+                                                   GError         **error)
+  G_GNUC_WARN_UNUSED_RESULT;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelInvitation, gemel_invitation_free)
 
 /* Joiner. */

@@ -163,7 +163,8 @@ gemel_seal_close (GemelSealKind kind,
 
   if (size > GEMEL_DATAGRAM_BYTES_MAX - GEMEL_SEAL_EXTRA_BYTES)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_TOO_BIG, "datagram body of %" G_GSIZE_FORMAT " bytes is too big", size);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_TOO_BIG,
+                   "datagram body of %" G_GSIZE_FORMAT " bytes is too big", size);
       return FALSE;
     }
   if (!open_cipher (key, &cipher, error))
@@ -172,8 +173,8 @@ gemel_seal_close (GemelSealKind kind,
   put_u64 (ret_datagram + 4, session);
   put_u64 (ret_datagram + 12, counter);
   make_nonce (ret_datagram, nonce);
-  code = gnutls_aead_cipher_encrypt (cipher, nonce, sizeof nonce, ret_datagram, GEMEL_SEAL_HEADER_BYTES,
-                                     GEMEL_SEAL_TAG_BYTES, body, size,
+  code = gnutls_aead_cipher_encrypt (cipher, nonce, sizeof nonce, ret_datagram,
+                                     GEMEL_SEAL_HEADER_BYTES, GEMEL_SEAL_TAG_BYTES, body, size,
                                      ret_datagram + GEMEL_SEAL_HEADER_BYTES, &sealed);
   gnutls_aead_cipher_deinit (cipher);
   if (code != 0)
@@ -216,9 +217,11 @@ gemel_seal_open (GemelSealKind kind,
   size_t                  opened = GEMEL_DATAGRAM_BYTES_MAX;
   int                     code;
 
-  if (!gemel_seal_peek (datagram, size, &got_kind, &got_session) || got_kind != kind || got_session != session)
+  if (!gemel_seal_peek (datagram, size, &got_kind, &got_session) || got_kind != kind ||
+      got_session != session)
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY, "datagram is not of this session");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
+                           "datagram is not of this session");
       return FALSE;
     }
   if (!open_cipher (key, &cipher, error))
@@ -230,7 +233,8 @@ gemel_seal_open (GemelSealKind kind,
   gnutls_aead_cipher_deinit (cipher);
   if (code != 0)
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY, "datagram was altered or sealed with another key");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
+                           "datagram was altered or sealed with another key");
       return FALSE;
     }
   *ret_size = opened;

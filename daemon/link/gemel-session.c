@@ -97,7 +97,8 @@ on_hello (GemelSession *session,
   compute_confirm (session, body, size);
   session->state = SESSION_CONFIRMING;
   session->frames_sent++;
-  gemel_stream_send (session->stream, GEMEL_FRAME_CONFIRM, 0, session->confirm, sizeof session->confirm);
+  gemel_stream_send (session->stream, GEMEL_FRAME_CONFIRM, 0, session->confirm,
+                     sizeof session->confirm);
   return TRUE;
 }
 
@@ -137,7 +138,8 @@ on_frame_when_up (GemelSession *session,
     }
   if (type <= GEMEL_FRAME_MESSAGE)
     return protocol_error (error, "a frame of an unknown type came");
-  if (!gemel_wire_decode_message ((GemelMessageKind) (type - GEMEL_FRAME_MESSAGE), body, size, &m, &hears, error))
+  if (!gemel_wire_decode_message ((GemelMessageKind) (type - GEMEL_FRAME_MESSAGE), body, size, &m,
+                                  &hears, error))
     return FALSE;
   session->callbacks->message (session, &m, hears, session->user_data);
   return TRUE;
@@ -190,7 +192,9 @@ static gboolean
 on_deadline (gpointer user_data)
 {
   GemelSession      *session = user_data;
-  g_autoptr (GError) error = g_error_new_literal (GEMEL_ERROR, GEMEL_ERROR_TIMEOUT, "the other node accepted the connection but did not greet: see its log");
+  g_autoptr (GError) error = g_error_new_literal (GEMEL_ERROR, GEMEL_ERROR_TIMEOUT,
+                                                  "the other node accepted the connection but did "
+                                                  "not greet: see its log");
 
   clear_deadline (session);
   session->callbacks->ended (session, error, session->user_data);

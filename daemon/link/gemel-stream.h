@@ -57,17 +57,18 @@ void gemel_stream_send (GemelStream  *stream,
                         gconstpointer body,
                         gsize         size);
 /* Two-part send without a copy of the first part by the caller. */
-void       gemel_stream_send_parts (GemelStream  *stream,
-                                    guint16       type,
-                                    guint16       flags,
-                                    gconstpointer head,
-                                    gsize         head_size,
-                                    gconstpointer tail,
-                                    gsize         tail_size);
-gsize      gemel_stream_get_queued_bytes (GemelStream *stream);
-void       gemel_stream_pause (GemelStream *stream); /* stop reading: back-pressure */
-void       gemel_stream_resume (GemelStream *stream);
-void       gemel_stream_close (GemelStream *stream); /* flushes what is queued for at most 1 s, then closes; no `closed` call */
+void  gemel_stream_send_parts (GemelStream  *stream,
+                               guint16       type,
+                               guint16       flags,
+                               gconstpointer head,
+                               gsize         head_size,
+                               gconstpointer tail,
+                               gsize         tail_size);
+gsize gemel_stream_get_queued_bytes (GemelStream *stream);
+void  gemel_stream_pause (GemelStream *stream); /* stop reading: back-pressure */
+void  gemel_stream_resume (GemelStream *stream);
+/* flushes what is queued for at most 1 s, then closes; no `closed` call */
+void       gemel_stream_close (GemelStream *stream);
 gboolean   gemel_stream_is_open (GemelStream *stream);
 GIOStream *gemel_stream_get_io (GemelStream *stream);
 /* Bytes since the start, for the counters. */

@@ -296,7 +296,8 @@ check_follows (const GemelEntry    *entry,
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_OLD_TERM,
                    "entry %" G_GUINT64_FORMAT " is of term %" G_GUINT64_FORMAT
-                   ", the journal is in term %" G_GUINT64_FORMAT " already, pull from the active node",
+                   ", the journal is in term %" G_GUINT64_FORMAT
+                   " already, pull from the active node",
                    entry->position.seq, entry->position.term, head->term);
       return FALSE;
     }
@@ -621,14 +622,13 @@ gemel_config_db_read_meta (sqlite3         *handle,
                            GemelConfigInfo *ret_info,
                            GError         **error)
 {
+  const char *sql =
+    "SELECT lineage, base_seq, coalesce (j.term, base_term), coalesce (j.seq, base_seq),"
+    " coalesce (j.hash, base_hash) FROM meta"
+    " LEFT JOIN (SELECT term, seq, hash FROM journal ORDER BY seq DESC LIMIT 1) AS j";
   sqlite3_stmt *stmt = NULL;
   gboolean      ok = FALSE;
-  int           rc = sqlite3_prepare_v2 (
-              handle,
-              "SELECT lineage, base_seq, coalesce (j.term, base_term), coalesce (j.seq, base_seq),"
-                        " coalesce (j.hash, base_hash) FROM meta"
-                        " LEFT JOIN (SELECT term, seq, hash FROM journal ORDER BY seq DESC LIMIT 1) AS j",
-              -1, &stmt, NULL);
+  int           rc = sqlite3_prepare_v2 (handle, sql, -1, &stmt, NULL);
 
   if (rc == SQLITE_OK)
     rc = sqlite3_step (stmt);

@@ -63,8 +63,9 @@ GBytes     *gemel_entry_encode (const GemelEntry *entry);
 GemelEntry *gemel_entry_decode (const guint8 *data,
                                 gsize         size,
                                 GError      **error) G_GNUC_WARN_UNUSED_RESULT;
-GPtrArray  *gemel_entry_dup_ops (const GemelEntry *entry,
-                                 GError          **error) G_GNUC_WARN_UNUSED_RESULT; /* of GemelConfigOp */
+/* of GemelConfigOp */
+GPtrArray *gemel_entry_dup_ops (const GemelEntry *entry,
+                                GError          **error) G_GNUC_WARN_UNUSED_RESULT;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelEntry, gemel_entry_unref)
 
 typedef struct
@@ -96,8 +97,9 @@ GemelConfigDb *gemel_config_db_open (const char        *path,
 void           gemel_config_db_close (GemelConfigDb *db);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelConfigDb, gemel_config_db_close)
 
+/* any thread: a copy kept after each commit */
 void gemel_config_db_get_info (GemelConfigDb   *db,
-                               GemelConfigInfo *ret_info); /* any thread: a copy kept after each commit */
+                               GemelConfigInfo *ret_info);
 
 /* Writer (the node that has the authority). */
 void     gemel_config_db_write_async (GemelConfigDb      *db,

@@ -480,8 +480,10 @@ tail_job (GemelWorker  *worker,
                    data->db->committed.base_seq);
       return NULL;
     }
-  stmt = gemel_worker_prepare (
-    worker, "SELECT " GEMEL_CONFIG_ENTRY_COLUMNS " FROM journal WHERE seq > ?1 ORDER BY seq", error);
+  stmt = gemel_worker_prepare (worker,
+                               "SELECT " GEMEL_CONFIG_ENTRY_COLUMNS
+                               " FROM journal WHERE seq > ?1 ORDER BY seq",
+                               error);
   if (stmt == NULL)
     return NULL;
   sqlite3_bind_int64 (stmt, 1, (gint64) MIN (data->after_seq, G_MAXINT64));

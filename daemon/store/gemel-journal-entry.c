@@ -438,7 +438,8 @@ GPtrArray *
 gemel_entry_dup_ops (const GemelEntry *entry,
                      GError          **error)
 {
-  g_autoptr (GPtrArray) ops = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_config_op_free);
+  GDestroyNotify        free_op = (GDestroyNotify) gemel_config_op_free;
+  g_autoptr (GPtrArray) ops = g_ptr_array_new_with_free_func (free_op);
   gsize                 left;
   const guint8         *at = g_bytes_get_data (entry->payload, &left);
   guint32               count = 0;

@@ -180,11 +180,10 @@ load_identity_job (GemelWorker  *worker,
                    GCancellable *cancellable,
                    GError      **error)
 {
+  const char *sql =
+    "SELECT node_uuid, paired, pair_uuid, slot, peer_uuid, peer_pin, synced_once FROM identity";
   GemelNodeIdentity *identity = data;
-  sqlite3_stmt      *stmt = gemel_worker_prepare (
-         worker,
-         "SELECT node_uuid, paired, pair_uuid, slot, peer_uuid, peer_pin, synced_once FROM identity",
-         error);
+  sqlite3_stmt      *stmt = gemel_worker_prepare (worker, sql, error);
 
   if (stmt == NULL)
     return NULL;
@@ -275,7 +274,8 @@ load_settings_job (GemelWorker  *worker,
                    GError      **error)
 {
   g_autoptr (GHashTable) settings = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-  sqlite3_stmt          *stmt = gemel_worker_prepare (worker, "SELECT name, value FROM setting", error);
+  sqlite3_stmt          *stmt = gemel_worker_prepare (worker, "SELECT name, value FROM setting",
+                                                      error);
   int                    rc;
 
   if (stmt == NULL)

@@ -45,17 +45,19 @@ GemelEvent *gemel_event_copy (const GemelEvent *event);
 void        gemel_event_free (GemelEvent *event);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelEvent, gemel_event_free)
 
+/* makes the identity on first start */
 GemelNodeDb *gemel_node_db_open (const char *path,
-                                 GError    **error) G_GNUC_WARN_UNUSED_RESULT; /* makes the identity on first start */
+                                 GError    **error) G_GNUC_WARN_UNUSED_RESULT;
 void         gemel_node_db_close (GemelNodeDb *db);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelNodeDb, gemel_node_db_close)
 
 /* Start-up only (they wait); afterwards the owner keeps its own copy. */
-gboolean    gemel_node_db_load_identity (GemelNodeDb       *db,
-                                         GemelNodeIdentity *ret_identity,
-                                         GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean gemel_node_db_load_identity (GemelNodeDb       *db,
+                                      GemelNodeIdentity *ret_identity,
+                                      GError           **error) G_GNUC_WARN_UNUSED_RESULT;
+/* "group.key" -> value text */
 GHashTable *gemel_node_db_load_settings (GemelNodeDb *db,
-                                         GError     **error) G_GNUC_WARN_UNUSED_RESULT; /* "group.key" -> value text */
+                                         GError     **error) G_GNUC_WARN_UNUSED_RESULT;
 
 void     gemel_node_db_save_identity_async (GemelNodeDb             *db,
                                             const GemelNodeIdentity *identity,
@@ -98,14 +100,15 @@ typedef struct
   guint          limit;
 } GemelEventQuery;
 
-void       gemel_node_db_list_events_async (GemelNodeDb           *db,
-                                            const GemelEventQuery *query,
-                                            GCancellable          *cancellable,
-                                            GAsyncReadyCallback    callback,
-                                            gpointer               user_data);
+void gemel_node_db_list_events_async (GemelNodeDb           *db,
+                                      const GemelEventQuery *query,
+                                      GCancellable          *cancellable,
+                                      GAsyncReadyCallback    callback,
+                                      gpointer               user_data);
+/* of GemelEvent, newest first */
 GPtrArray *gemel_node_db_list_events_finish (GemelNodeDb  *db,
                                              GAsyncResult *result,
-                                             GError      **error) G_GNUC_WARN_UNUSED_RESULT; /* of GemelEvent, newest first */
+                                             GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Activity intervals: when this node was active, with a mark each second, so that the end after a
  * crash is known to one second (PROTOCOL.md section 16). */
@@ -126,15 +129,16 @@ typedef struct
 } GemelInterval;
 
 /* Newest first. */
-void       gemel_node_db_list_intervals_async (GemelNodeDb        *db,
-                                               guint64             before_term, /* 0: from the newest */
-                                               guint               limit,
-                                               GCancellable       *cancellable,
-                                               GAsyncReadyCallback callback,
-                                               gpointer            user_data);
+void gemel_node_db_list_intervals_async (GemelNodeDb        *db,
+                                         guint64             before_term, /* 0: from the newest */
+                                         guint               limit,
+                                         GCancellable       *cancellable,
+                                         GAsyncReadyCallback callback,
+                                         gpointer            user_data);
+/* of GemelInterval */
 GPtrArray *gemel_node_db_list_intervals_finish (GemelNodeDb  *db,
                                                 GAsyncResult *result,
-                                                GError      **error) G_GNUC_WARN_UNUSED_RESULT; /* of GemelInterval */
+                                                GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Errors of what nobody waits for (intervals, limits) are counted here. */
 void gemel_node_db_get_counters (GemelNodeDb         *db,

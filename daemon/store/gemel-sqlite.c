@@ -11,7 +11,7 @@
 #include "api/gemel-error.h"
 #include "store/gemel-durable.h"
 
-#define BUSY_TIMEOUT_MS      2000 /* for a person's sqlite3 shell that holds the file for a moment */
+#define BUSY_TIMEOUT_MS      2000 /* a person's sqlite3 shell may hold the file a while */
 #define WAL_CHECKPOINT_PAGES "1000"
 
 /**
@@ -107,7 +107,8 @@ open_handle (const char *name,
 {
   sqlite3         *db = NULL;
   g_autofree char *what = g_strdup_printf ("cannot open %s", path);
-  int              rc = sqlite3_open_v2 (name, &db, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+  int              rc = sqlite3_open_v2 (name, &db,
+                                         flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
 
   if (rc == SQLITE_OK)
     return db;

@@ -3,7 +3,7 @@
  *
  * The thread of one database, its queue and the group commit.
  *
- *   queue: W1 W2 W3 R4 W5 ->  BEGIN [W1] [W2] [W3] COMMIT, answer 1 2 3;  R4, answer;  BEGIN [W5] ..
+ *   queue: W1 W2 W3 R4 W5 ->  BEGIN [W1] [W2] [W3] COMMIT, answer 1 2 3;  R4, answer;  BEGIN [W5]
  *
  * Invariants:
  *  - a writing job is answered after the COMMIT of its group, with the group's error if that fails;

@@ -114,7 +114,8 @@ gboolean      gemel_worker_step_done (GemelWorker  *worker,
                                       GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Inside a job of kind GEMEL_JOB_ALONE only. */
-gboolean gemel_worker_run_again (GemelWorker *worker) G_GNUC_WARN_UNUSED_RESULT; /* FALSE: closing */
+/* FALSE: closing */
+gboolean gemel_worker_run_again (GemelWorker *worker) G_GNUC_WARN_UNUSED_RESULT;
 gboolean gemel_worker_close_db (GemelWorker *worker,
                                 GError     **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean gemel_worker_reopen_db (GemelWorker *worker,

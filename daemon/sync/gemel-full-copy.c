@@ -350,6 +350,7 @@ seal_thread (GTask        *task,
                                copy->done);
       return;
     }
+  /* tidy: no-sync-calls: this is the thread of a task */
   if (fsync (copy->fd) != 0)
     {
       (void) set_errno (&error, "sync", copy->path);

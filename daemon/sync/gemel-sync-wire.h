@@ -240,6 +240,7 @@ gemel_put_position (GByteArray          *out,
   gemel_put_bytes (out, position->hash, GEMEL_HASH_BYTES);
 }
 
+/* tidy: symbols: providers are known to config, state and history */
 gboolean gemel_provider_name_check (const char *name,
                                     gsize       size,
                                     GError    **error) G_GNUC_WARN_UNUSED_RESULT;

@@ -100,7 +100,8 @@ gemel_log_ring_new (guint lines_max)
 
   ring->lines_max = MAX (lines_max, 1);
   ring->default_level = GEMEL_LOG_INFO;
-  ring->providers = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) provider_free);
+  ring->providers = g_hash_table_new_full (g_str_hash, g_str_equal, NULL,
+                                           (GDestroyNotify) provider_free);
   g_queue_init (&ring->lines);
   for (guint i = 0; i < G_N_ELEMENTS (known_providers); i++)
     (void) add_provider (ring, known_providers[i]);
@@ -238,7 +239,8 @@ require_provider (GemelLogRing *ring,
   if (g_hash_table_size (ring->providers) >= GEMEL_LOG_PROVIDERS_MAX)
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_LIMIT,
-                   "there are already %d providers; set \"%s\" instead", GEMEL_LOG_PROVIDERS_MAX, OTHER_PROVIDER);
+                   "there are already %d providers; set \"%s\" instead", GEMEL_LOG_PROVIDERS_MAX,
+                   OTHER_PROVIDER);
       return NULL;
     }
   return add_provider (ring, name);
@@ -324,7 +326,8 @@ gemel_log_ring_set_merge (GemelLogRing *ring,
 GVariant *
 gemel_log_ring_list (GemelLogRing *ring)
 {
-  g_autoptr (GList) names = g_list_sort (g_hash_table_get_keys (ring->providers), (GCompareFunc) strcmp);
+  g_autoptr (GList) names = g_list_sort (g_hash_table_get_keys (ring->providers),
+                                         (GCompareFunc) strcmp);
   GVariantBuilder   builder;
 
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("a(ssb)"));
@@ -332,8 +335,8 @@ gemel_log_ring_list (GemelLogRing *ring)
     {
       const LogProvider *provider = g_hash_table_lookup (ring->providers, l->data);
 
-      g_variant_builder_add (&builder, "(ssb)", provider->name, gemel_log_level_to_string (provider->level),
-                             provider->merge);
+      g_variant_builder_add (&builder, "(ssb)", provider->name,
+                             gemel_log_level_to_string (provider->level), provider->merge);
     }
   return g_variant_builder_end (&builder);
 }
@@ -362,13 +365,14 @@ GVariant *
 gemel_log_ring_query (GemelLogRing        *ring,
                       const GemelLogQuery *query)
 {
-  guint           limit = query->limit == 0 ? GEMEL_LOG_QUERY_LINES_MAX : MIN (query->limit, GEMEL_LOG_QUERY_LINES_MAX);
+  guint           limit = query->limit == 0 ? GEMEL_LOG_QUERY_LINES_MAX
+                                            : MIN (query->limit, GEMEL_LOG_QUERY_LINES_MAX);
   gboolean        backwards = query->before_id != 0;
   g_auto (GQueue) found = G_QUEUE_INIT;
   GVariantBuilder builder;
 
-  for (GList *l = backwards ? ring->lines.tail : ring->lines.head; l != NULL && found.length < limit;
-       l = backwards ? l->prev : l->next)
+  for (GList *l = backwards ? ring->lines.tail : ring->lines.head;
+       l != NULL && found.length < limit; l = backwards ? l->prev : l->next)
     {
       if (!matches (l->data, query))
         continue;

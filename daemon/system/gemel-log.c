@@ -4,9 +4,9 @@
  * The way in of every line. The log is the one thing that the whole process shares, because GLib
  * and libraries write to it too; one lock keeps it, and is not held while a line goes out.
  *
- * Lines do not pass through GLib's logger on their way out (a field that is no string crashes it, and
- * its fatal levels would let an operator's error abort the node); GLib's own lines come in through
- * the writer function.
+ * Lines do not pass through GLib's logger on their way out (a field that is no string crashes it,
+ * and its fatal levels would let an operator's error abort the node); GLib's own lines come in
+ * through the writer function.
  */
 #include "api/gemel-error.h"
 #include "system/gemel-clock.h"
@@ -110,7 +110,8 @@ log_entry (const GemelLogEntry *entry)
   if (wanted || entry->event != NULL)
     {
       line = gemel_log_dup_line (entry->message);
-      gemel_log_ring_push (the_log.ring, entry->provider, entry->level, gemel_clock_unix_us (), line);
+      gemel_log_ring_push (the_log.ring, entry->provider, entry->level, gemel_clock_unix_us (),
+                           line);
       node_name = out ? g_strdup (the_log.node_name) : NULL;
     }
   g_mutex_unlock (&the_log.lock);
@@ -157,9 +158,11 @@ write_glib (GLogLevelFlags   flags,
   g_autofree char *text = NULL;
   GemelLogEntry    entry = { .provider = "glib", .level = level_of_glib (flags) };
 
-  text = g_strdup_printf ("%s: %s", domain != NULL ? domain : "default", message != NULL ? message : "");
+  text = g_strdup_printf ("%s: %s", domain != NULL ? domain : "default",
+                          message != NULL ? message : "");
   entry.priority = level_priorities[entry.level];
-  entry.out = (flags & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING | G_LOG_LEVEL_MESSAGE)) != 0;
+  entry.out = (flags & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL | G_LOG_LEVEL_WARNING |
+                        G_LOG_LEVEL_MESSAGE)) != 0;
   entry.message = text;
   log_entry (&entry);
   return G_LOG_WRITER_HANDLED;
@@ -240,7 +243,8 @@ gemel_log_error (const char   *provider,
                  const char   *doing,
                  const GError *error)
 {
-  gemel_log (provider, GEMEL_LOG_ERROR, "%s: %s", doing, error != NULL ? error->message : "unknown error");
+  gemel_log (provider, GEMEL_LOG_ERROR, "%s: %s", doing,
+             error != NULL ? error->message : "unknown error");
 }
 
 /**
@@ -260,7 +264,9 @@ gemel_log_event (GemelEventCode code,
                  guint64        term,
                  const char    *message)
 {
-  GemelLogEntry entry = { .provider = "event", .out = TRUE, .message = message, .cause = cause, .term = term };
+  GemelLogEntry entry = {
+    .provider = "event", .out = TRUE, .message = message, .cause = cause, .term = term
+  };
 
   entry.event = gemel_event_info (code);
   entry.level = GEMEL_LOG_INFO;

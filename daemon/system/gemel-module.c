@@ -148,7 +148,8 @@ fail (GemelModule *module,
   else
     module->quick_failures = 0;
   pause_ms = next_pause_ms (module);
-  message = g_strdup_printf ("module %s %s; it is started again in %u ms", module->settings->name, why, pause_ms);
+  message = g_strdup_printf ("module %s %s; it is started again in %u ms", module->settings->name,
+                             why, pause_ms);
   set_timer (module, pause_ms, on_pause_over);
   module->port->event (module, GEMEL_EVENT_MODULE_FAILED, message, module->user_data);
 }
@@ -225,8 +226,8 @@ on_deadline (gpointer user_data)
   GemelModule     *module = user_data;
   g_autofree char *message = NULL;
 
-  message = g_strdup_printf ("module %s did not end within %u ms and is killed", module->settings->name,
-                             module->settings->stop_timeout_ms);
+  message = g_strdup_printf ("module %s did not end within %u ms and is killed",
+                             module->settings->name, module->settings->stop_timeout_ms);
   clear_source (&module->timer);
   gemel_process_group_kill (module->pid, SIGKILL);
   module->port->event (module, GEMEL_EVENT_MODULE_FAILED, message, module->user_data);
@@ -255,8 +256,9 @@ spawn (GemelModule *module,
   done = g_spawn_async_with_pipes_and_fds (module->settings->working_dir,
                                            (const char *const *) module->settings->argv,
                                            (const char *const *) module->environment,
-                                           G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH, set_up_child, &parent,
-                                           -1, fds[1], fds[1], NULL, NULL, 0, &module->pid, NULL, NULL, NULL, error);
+                                           G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH,
+                                           set_up_child, &parent, -1, fds[1], fds[1], NULL, NULL, 0,
+                                           &module->pid, NULL, NULL, NULL, error);
   (void) close (fds[1]);
   if (!done || !g_unix_set_fd_nonblocking (fds[0], TRUE, NULL))
     {
@@ -288,7 +290,8 @@ start (GemelModule *module)
   (void) setpgid (module->pid, module->pid);
   module->watch = g_child_watch_source_new (module->pid);
   g_source_set_priority (module->watch, G_PRIORITY_HIGH);
-  g_source_set_callback (module->watch, (GSourceFunc) (void (*) (void)) on_leader_ended, module, NULL);
+  g_source_set_callback (module->watch, (GSourceFunc) (void (*) (void)) on_leader_ended, module,
+                         NULL);
   (void) g_source_attach (module->watch, NULL);
   message = g_strdup_printf ("module %s runs as process %d", module->settings->name, module->pid);
   set_state (module, GEMEL_MODULE_RUNNING);
@@ -369,7 +372,7 @@ kill_now (GemelModule *module)
         module->reaped = TRUE;
       if (module->reaped && gemel_process_group_is_gone (module->pid))
         return;
-      g_usleep (1000);
+      g_usleep (1000); /* tidy: no-sync-calls: only when the process ends, with a deadline */
     }
 }
 

@@ -112,7 +112,8 @@ static char **
 dup_environment (GemelModules      *modules,
                  const GemelModule *module)
 {
-  static const char *const own[] = { "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES" };
+  static const char *const own[] = { "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID",
+                                     "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES" };
   g_autofree char         *term = g_strdup_printf ("%" G_GUINT64_FORMAT, modules->term);
   g_autofree char         *state_dir = ensure_state_dir (modules, module->settings->name);
   char                   **environment = g_get_environ ();
@@ -121,7 +122,8 @@ dup_environment (GemelModules      *modules,
   for (guint i = 0; i < G_N_ELEMENTS (own); i++)
     environment = g_environ_unsetenv (environment, own[i]);
   environment = g_environ_setenv (environment, GEMEL_ENV_BUS_ADDRESS, modules->bus_address, TRUE);
-  environment = g_environ_setenv (environment, GEMEL_ENV_LEVEL, gemel_level_to_string (modules->level), TRUE);
+  environment = g_environ_setenv (environment, GEMEL_ENV_LEVEL,
+                                  gemel_level_to_string (modules->level), TRUE);
   environment = g_environ_setenv (environment, GEMEL_ENV_TERM, term, TRUE);
   environment = g_environ_setenv (environment, GEMEL_ENV_MODULE, module->settings->name, TRUE);
   environment = g_environ_setenv (environment, GEMEL_ENV_NODE, modules->node_name, TRUE);

@@ -22,7 +22,7 @@ typedef struct
   void (*settled) (GemelLevel level, gpointer user_data); /* after set_level, quiesce, stop_all */
 } GemelModulesPort;
 
-GemelModules *gemel_modules_new (GPtrArray              *modules, /* of GemelModuleSettings, copied */
+GemelModules *gemel_modules_new (GPtrArray              *modules,
                                  const char             *bus_address,
                                  const char             *state_dir,
                                  const char             *node_name,
@@ -34,9 +34,10 @@ void          gemel_modules_set_level (GemelModules *modules,
                                        guint64       term);
 /* Handover: stop what runs only while active, keep the rest, then settled (WARM); undone by
  * set_level (ACTIVE). */
-void      gemel_modules_quiesce (GemelModules *modules);
-void      gemel_modules_stop_all (GemelModules *modules); /* then settled (UNDECIDED) */
-GVariant *gemel_modules_describe (GemelModules *modules); /* a(sssuux): name, level, state, pid, restarts, since */
+void gemel_modules_quiesce (GemelModules *modules);
+void gemel_modules_stop_all (GemelModules *modules); /* then settled (UNDECIDED) */
+/* a(sssuux): name, level, state, pid, restarts, since */
+GVariant *gemel_modules_describe (GemelModules *modules);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelModules, gemel_modules_free)
 
 G_END_DECLS

@@ -50,7 +50,8 @@ gemel_notify (const char *text)
   fd = socket (AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0)
     return;
-  (void) sendto (fd, text, strlen (text), MSG_NOSIGNAL, (const struct sockaddr *) &address, n_address);
+  (void) sendto (fd, text, strlen (text), MSG_NOSIGNAL, (const struct sockaddr *) &address,
+                 n_address);
   (void) close (fd);
 }
 

@@ -23,6 +23,7 @@ read_stat (const char *pid,
   g_auto (GStrv)   words = NULL;
   const char      *end;
 
+  /* tidy: no-sync-calls: a file of /proc is memory */
   if (!g_file_get_contents (path, &text, NULL, NULL))
     return FALSE;
   /* The name, in brackets, may hold anything; the last bracket ends it. */

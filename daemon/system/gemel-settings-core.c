@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright (C) 2026 The Gemel authors
  *
- * Settings as a whole: what the core needs of them, the rules between values, and their description.
+ * Settings as a whole: what the core needs of them, the rules between values, and
+ * their description.
  */
 #include "system/gemel-settings-private.h"
 
@@ -100,7 +101,8 @@ gemel_settings_fill_core (GemelSettings     *settings,
 
       /* Only what was set: the profile may know fractions of the unit. */
       if (gemel_settings_get_layer (settings, name) != GEMEL_LAYER_BUILT_IN)
-        G_STRUCT_MEMBER (gint64, ret_core, durations[i].offset) = gemel_settings_get_int (settings, name) * US_PER_MS;
+        G_STRUCT_MEMBER (gint64, ret_core,
+                         durations[i].offset) = gemel_settings_get_int (settings, name) * US_PER_MS;
     }
   ret_core->slot = slot;
   ret_core->drift_ppm = (guint) gemel_settings_get_int (settings, "failover.drift-ppm");
@@ -110,7 +112,8 @@ gemel_settings_fill_core (GemelSettings     *settings,
   if (!gemel_level_from_string (gemel_settings_get_string (settings, "node.standby-level"),
                                 &ret_core->standby_level))
     ret_core->standby_level = GEMEL_LEVEL_COLD;
-  if (!gemel_recovery_mode_from_string (gemel_settings_get_string (settings, "failover.recovery-mode"),
+  if (!gemel_recovery_mode_from_string (gemel_settings_get_string (settings, "failover.recovery-"
+                                                                             "mode"),
                                         &ret_core->recovery_mode))
     ret_core->recovery_mode = GEMEL_RECOVERY_AUTOMATIC;
 }
@@ -138,7 +141,8 @@ gemel_settings_check (GemelSettings *settings,
   if (reconnect_min > reconnect_max)
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
-                   "[link] reconnect-min-ms (%" G_GINT64_FORMAT " ms) is above reconnect-max-ms (%" G_GINT64_FORMAT
+                   "[link] reconnect-min-ms (%" G_GINT64_FORMAT
+                   " ms) is above reconnect-max-ms (%" G_GINT64_FORMAT
                    " ms); lower the first or raise the second",
                    reconnect_min, reconnect_max);
       return FALSE;
@@ -146,8 +150,8 @@ gemel_settings_check (GemelSettings *settings,
   gemel_settings_fill_core (settings, 0, &core);
   if (!gemel_core_settings_check (&core, problem, sizeof problem))
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "the settings of [failover] do not fit together: %s",
-                   problem);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
+                   "the settings of [failover] do not fit together: %s", problem);
       return FALSE;
     }
   return TRUE;
@@ -168,7 +172,8 @@ layer_to_string (GemelSettingLayer layer)
   return "unknown";
 }
 
-/* Text of the value in force, and of the built-in one, with the profile's number where it counts. */
+/* Text of the value in force, and of the built-in one, with the profile's number where it counts.
+ */
 static char *
 dup_shown (GemelSettings          *settings,
            const GemelSettingInfo *info,
@@ -201,13 +206,16 @@ gemel_settings_describe (GemelSettings *settings)
       GemelSettingLayer       layer;
       g_autofree char        *name = g_strconcat (info->group, ".", info->key, NULL);
       g_autofree char        *range = gemel_setting_dup_range (info);
-      g_autofree char        *value = dup_shown (settings, info, gemel_settings_lookup (settings, info, &layer));
+      g_autofree char        *value = dup_shown (settings, info,
+                                                 gemel_settings_lookup (settings, info, &layer));
       g_autofree char        *fallback = dup_shown (settings, info, info->fallback);
 
-      g_variant_builder_add (&builder, "(sssssssssb)", name, gemel_setting_type_to_string (info->type),
+      g_variant_builder_add (&builder, "(sssssssssb)", name,
+                             gemel_setting_type_to_string (info->type),
                              info->unit != NULL ? info->unit : "", range, fallback, value,
-                             layer_to_string (layer), info->scope == GEMEL_SCOPE_SHARED ? "shared" : "node",
-                             info->summary, info->restart);
+                             layer_to_string (layer),
+                             info->scope == GEMEL_SCOPE_SHARED ? "shared" : "node", info->summary,
+                             info->restart);
     }
   return g_variant_builder_end (&builder);
 }

@@ -101,20 +101,24 @@ read_text (const char *path,
     {
       int saved_errno = errno;
 
-      g_set_error (error, GEMEL_ERROR, saved_errno == ENOENT ? GEMEL_ERROR_NOT_FOUND : GEMEL_ERROR_FAILED,
+      g_set_error (error, GEMEL_ERROR,
+                   saved_errno == ENOENT ? GEMEL_ERROR_NOT_FOUND : GEMEL_ERROR_FAILED,
                    "cannot be read: %s", g_strerror (saved_errno));
       return FALSE;
     }
   if (!S_ISREG (info.st_mode) || info.st_size > GEMEL_SETTINGS_FILE_BYTES_MAX)
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_TOO_BIG,
-                   "is not a plain file of at most %d bytes; split it or remove what does not belong there",
+                   "is not a plain file of at most %d bytes; split it or remove what does not "
+                   "belong there",
                    GEMEL_SETTINGS_FILE_BYTES_MAX);
       return FALSE;
     }
+  /* tidy: no-sync-calls: a small local file, at the start and when it is read again */
   if (!g_file_get_contents (path, ret_text, ret_bytes, &local_error))
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot be read: %s", local_error->message);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot be read: %s",
+                   local_error->message);
       return FALSE;
     }
   return TRUE;
@@ -132,12 +136,15 @@ parse_text (const char  *text,
 
   if (memchr (text, '\0', n_bytes) != NULL || !g_utf8_validate_len (text, n_bytes, NULL))
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "is not UTF-8 text; write it anew");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
+                           "is not UTF-8 text; write it anew");
       return FALSE;
     }
-  if (n_bytes > 0 && !g_key_file_load_from_data (file, text, n_bytes, G_KEY_FILE_NONE, &local_error))
+  if (n_bytes > 0 &&
+      !g_key_file_load_from_data (file, text, n_bytes, G_KEY_FILE_NONE, &local_error))
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "is not a key file: %s", local_error->message);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "is not a key file: %s",
+                   local_error->message);
       return FALSE;
     }
   groups = g_key_file_get_groups (file, NULL);
@@ -225,7 +232,8 @@ list_drop_ins (const char *dir,
   folder = g_dir_open (dir, 0, &local_error);
   if (folder == NULL)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "%s: cannot be read: %s", dir, local_error->message);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "%s: cannot be read: %s", dir,
+                   local_error->message);
       return NULL;
     }
   while ((name = g_dir_read_name (folder)) != NULL)
@@ -236,8 +244,8 @@ list_drop_ins (const char *dir,
   if (names->len > GEMEL_SETTINGS_FILES_MAX)
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_LIMIT,
-                   "%s: there are %u files, at most %d are read; join some of them", dir, names->len,
-                   GEMEL_SETTINGS_FILES_MAX);
+                   "%s: there are %u files, at most %d are read; join some of them", dir,
+                   names->len, GEMEL_SETTINGS_FILES_MAX);
       return NULL;
     }
   g_ptr_array_sort (names, compare_names);
@@ -266,7 +274,8 @@ gemel_settings_load_dir (GemelSettings *settings,
   g_autofree char      *drop_in_dir = g_build_filename (dir, "gemel.conf.d", NULL);
   g_autoptr (GPtrArray) names = NULL;
 
-  if (g_file_test (main_path, G_FILE_TEST_EXISTS) && !gemel_settings_load_file (settings, main_path, error))
+  if (g_file_test (main_path, G_FILE_TEST_EXISTS) &&
+      !gemel_settings_load_file (settings, main_path, error))
     return FALSE;
   names = list_drop_ins (drop_in_dir, error);
   if (names == NULL)

@@ -18,7 +18,8 @@
 #define STOP_TIMEOUT_MS_MIN 10
 #define STOP_TIMEOUT_MS_MAX 600000
 
-static const char *const module_keys[] = { "exec", "level", "stop-timeout-ms", "working-directory", NULL };
+static const char *const module_keys[] = { "exec", "level", "stop-timeout-ms", "working-directory",
+                                           NULL };
 
 /**
  * gemel_module_settings_free:
@@ -94,8 +95,8 @@ ensure_module (GPtrArray  *modules,
     }
   if (modules->len >= GEMEL_MODULES_MAX)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_LIMIT, "there are already %d modules; remove one",
-                   GEMEL_MODULES_MAX);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_LIMIT,
+                   "there are already %d modules; remove one", GEMEL_MODULES_MAX);
       return NULL;
     }
   module = g_new0 (GemelModuleSettings, 1);
@@ -131,9 +132,11 @@ set_level (GemelModuleSettings *module,
 {
   GemelLevel level;
 
-  if (!gemel_level_from_string (text, &level) || (level != GEMEL_LEVEL_WARM && level != GEMEL_LEVEL_ACTIVE))
+  if (!gemel_level_from_string (text, &level) ||
+      (level != GEMEL_LEVEL_WARM && level != GEMEL_LEVEL_ACTIVE))
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "is none of the choices; give warm|active");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
+                           "is none of the choices; give warm|active");
       return FALSE;
     }
   module->level = level;
@@ -150,7 +153,8 @@ set_stop_timeout (GemelModuleSettings *module,
   if (!g_ascii_string_to_signed (text, 10, STOP_TIMEOUT_MS_MIN, STOP_TIMEOUT_MS_MAX, &value, NULL))
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
-                   "is no number in the range; give %d..%d ms", STOP_TIMEOUT_MS_MIN, STOP_TIMEOUT_MS_MAX);
+                   "is no number in the range; give %d..%d ms", STOP_TIMEOUT_MS_MIN,
+                   STOP_TIMEOUT_MS_MAX);
       return FALSE;
     }
   module->stop_timeout_ms = (guint) value;
@@ -165,7 +169,8 @@ set_working_dir (GemelModuleSettings *module,
 {
   if (!g_path_is_absolute (text))
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "is no absolute path; begin it with '/'");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
+                           "is no absolute path; begin it with '/'");
       return FALSE;
     }
   g_free (module->working_dir);
@@ -192,10 +197,12 @@ set_key (GemelModuleSettings *module,
 
   nearest = gemel_settings_nearest (key, module_keys);
   if (nearest != NULL)
-    g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "there is no such key; did you mean %s?", nearest);
+    g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "there is no such key; did you mean %s?",
+                 nearest);
   else
     g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
-                         "there is no such key; a module has exec, level, stop-timeout-ms and working-directory");
+                         "there is no such key; a module has exec, level, stop-timeout-ms and "
+                         "working-directory");
   return FALSE;
 }
 

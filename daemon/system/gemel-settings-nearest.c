@@ -115,7 +115,8 @@ static GError *
 unknown_group (const char *group)
 {
   g_autoptr (GPtrArray) words = list_words (NULL);
-  const char           *nearest = gemel_settings_nearest (group, (const char *const *) words->pdata);
+  const char           *nearest = gemel_settings_nearest (group,
+                                                          (const char *const *) words->pdata);
 
   if (nearest == NULL && g_ascii_strncasecmp (group, "module", 6) == 0)
     nearest = "module NAME";

@@ -4,9 +4,10 @@
  * The table of all settings. Everything else about settings (reading, checking, the manual page,
  * the D-Bus description) follows from it.
  *
- * Settings of the reference product that have no counterpart, and why: TLS on or off (plain text is
- * refused by decision), send and receive threads (the thread layout is fixed), revision and lineage
- * (data, not settings), sizes in numbers of updates (here they are bytes, which is what fills memory).
+ * Settings of the reference product that have no counterpart, and why: TLS on or off (plain
+ * text is refused by decision), send and receive threads (the thread layout is fixed),
+ * revision and lineage (data, not settings), sizes in numbers of updates (here they are bytes,
+ * which is what fills memory).
  */
 #include "system/gemel-settings-private.h"
 
@@ -47,7 +48,8 @@ static const GemelSettingInfo table[] = {
     "Whether this node owns the configuration (master), follows it (backup) or is alone.",
     "redundancy.noderole" },
   { "node", "standby-level", TOKEN, "warm", standby_choices, AT_ONCE,
-    "What this node does while it is not active: cold runs nothing, warm runs the modules of level warm.",
+    "What this node does while it is not active: cold runs nothing, warm runs the modules of "
+    "level warm.",
     "redundancy.standbyactivitylevel" },
 
   { "failover", "profile", TOKEN, "lan", profile_choices, AT_ONCE,
@@ -71,7 +73,8 @@ static const GemelSettingInfo table[] = {
     "How long a node stays away after it handed over.", NULL },
   { "failover", "recovery-delay-ms", NUMBER ("ms", 0, 60 * MINUTE_MS), PROFILE, NULL, AT_ONCE,
     "How long a returned master must be in step before it is given back its activity.", NULL },
-  { "failover", "recovery-delay-max-ms", NUMBER ("ms", 0, 24 * 60 * MINUTE_MS), PROFILE, NULL, AT_ONCE,
+  { "failover", "recovery-delay-max-ms", NUMBER ("ms", 0, 24 * 60 * MINUTE_MS), PROFILE,
+    NULL, AT_ONCE,
     "The end of the doubling of recovery-delay-ms when giving back repeats.", NULL },
   { "failover", "drain-timeout-ms", NUMBER ("ms", 100, 10 * MINUTE_MS), PROFILE, NULL, AT_ONCE,
     "How long a planned switchover may take to stop modules and empty the queues.", NULL },
@@ -84,9 +87,12 @@ static const GemelSettingInfo table[] = {
   { "failover", "drift-ppm", NUMBER ("ppm", 0, 100000), PROFILE, NULL, AT_ONCE,
     "How far the clocks of the two machines may drift apart.", NULL },
   { "failover", "trust-refused", SWITCH, "false", NULL, AT_ONCE,
-    "Whether refused connections on all paths prove that the peer is dead; a firewall can send them too.", NULL },
+    "Whether refused connections on all paths prove that the peer is dead; "
+    "a firewall can send them too.",
+    NULL },
   { "failover", "dual-active-rule", TOKEN, "longest-active", dual_choices, AT_ONCE,
-    "With manual recovery: who stays active when both were, the longest active node or always the master.",
+    "With manual recovery: who stays active when both were, the longest active node or always "
+    "the master.",
     "useActiveUptimeToResolveConflict" },
 
   { "link", "bind-address", TEXT (ADDRESS_BYTES_MAX), "", NULL, RESTART,
@@ -105,10 +111,13 @@ static const GemelSettingInfo table[] = {
   { "link", "reconnect-max-ms", NUMBER ("ms", 10, 10 * MINUTE_MS), "2000", NULL, RESTART,
     "Longest pause before the backup dials again.", "redundancy.backupreconnectperiod" },
   { "link", "real-time-priority", NUMBER (NULL, 0, 99), "10", NULL, RESTART,
-    "Real-time priority (SCHED_FIFO) of the thread that keeps the heartbeats; 0: do not ask for it.", NULL },
+    "Real-time priority (SCHED_FIFO) of the thread that keeps the heartbeats; "
+    "0: do not ask for it.",
+    NULL },
   { "link", "sync-timeout-s", NUMBER ("s", 1, 3600), "60", NULL, RESTART,
     "Longest time without progress in one exchange of data with the peer.",
-    "redundancy.sync.timeoutSecs, redundancy.gan.httpReadTimeout, redundancy.gan.websocketTimeout" },
+    "redundancy.sync.timeoutSecs, redundancy.gan.httpReadTimeout, "
+    "redundancy.gan.websocketTimeout" },
   { "link", "liveness-timeout-s", NUMBER ("s", 2, 300), "10", NULL, RESTART,
     "The service watchdog is no longer fed when the main loop stood still for so long.", NULL },
 
@@ -118,9 +127,11 @@ static const GemelSettingInfo table[] = {
   { "config", "journal-entries-max", NUMBER (NULL, 100, 100000000), "1000000", NULL, AT_ONCE,
     "Entries kept in the configuration journal.", NULL },
   { "config", "pair-ack-timeout-ms", NUMBER ("ms", 10, MINUTE_MS), "2000", NULL, RESTART,
-    "How long a write of durability pair waits for the peer before it is answered as local.", NULL },
+    "How long a write of durability pair waits for the peer before it is answered as local.",
+    NULL },
 
-  { "state", "buffer-bytes-max", NUMBER ("bytes", MIB, 4 * GIB), STATE_BUFFER_DEFAULT, NULL, RESTART,
+  { "state", "buffer-bytes-max", NUMBER ("bytes", MIB, 4 * GIB), STATE_BUFFER_DEFAULT,
+    NULL, RESTART,
     "Changes of runtime state kept for a peer that lags; more than that needs a full state.",
     "redundancy.runtimeupdatequeuemax" },
   { "state", "bytes-max", NUMBER ("bytes", MIB, 16 * GIB), "268435456", NULL, RESTART,

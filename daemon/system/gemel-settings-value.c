@@ -78,8 +78,8 @@ refuse (const GemelSettingInfo *info,
   g_autofree char *escaped = g_strescape (shown, NULL);
   g_autofree char *range = gemel_setting_dup_range (info);
 
-  return g_error_new (GEMEL_ERROR, GEMEL_ERROR_SETTING, "\"%s\" %s; give %s%s%s", escaped, what, range,
-                      info->unit != NULL ? " " : "", info->unit != NULL ? info->unit : "");
+  return g_error_new (GEMEL_ERROR, GEMEL_ERROR_SETTING, "\"%s\" %s; give %s%s%s", escaped, what,
+                      range, info->unit != NULL ? " " : "", info->unit != NULL ? info->unit : "");
 }
 
 static char *
@@ -163,7 +163,8 @@ normalize_list (const GemelSettingInfo *info,
       n_items++;
       if (strlen (item) > LIST_ITEM_BYTES_MAX || !is_printable (item) || n_items > info->max)
         {
-          g_propagate_error (error, refuse (info, item, "is one item too many or cannot be an item"));
+          g_propagate_error (error,
+                             refuse (info, item, "is one item too many or cannot be an item"));
           return NULL;
         }
       g_string_append_printf (joined, "%s%s", joined->len > 0 ? ";" : "", item);
@@ -252,7 +253,8 @@ gemel_setting_check_address (const char *value,
   if (address != NULL)
     return TRUE;
   g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
-               "\"%s\" is no address of this machine; give it in figures, such as 192.0.2.1 or 2001:db8::1",
+               "\"%s\" is no address of this machine; give it in figures, such as 192.0.2.1 or "
+               "2001:db8::1",
                value);
   return FALSE;
 }
@@ -279,6 +281,8 @@ gemel_setting_check_host (const char *value,
       *g_network_address_get_hostname (G_NETWORK_ADDRESS (address)) != '\0')
     return TRUE;
   g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
-               "\"%s\" is no host; give host or host:port, with an IPv6 address as [2001:db8::1]:8060", value);
+               "\"%s\" is no host; give host or host:port, with an IPv6 address as "
+               "[2001:db8::1]:8060",
+               value);
   return FALSE;
 }

@@ -242,7 +242,9 @@ check_change (const char *name,
   if (info == NULL)
     {
       words = g_strsplit (name, ".", 2);
-      g_propagate_prefixed_error (error, gemel_settings_unknown_error (words[0] != NULL ? words[0] : "", words[0] != NULL ? words[1] : NULL),
+      g_propagate_prefixed_error (error,
+                                  gemel_settings_unknown_error (words[0] != NULL ? words[0] : "",
+                                                                words[0] != NULL ? words[1] : NULL),
                                   "setting %.80s: ", g_utf8_validate (name, -1, NULL) ? name : "?");
       return FALSE;
     }

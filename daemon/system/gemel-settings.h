@@ -43,14 +43,16 @@ typedef struct
   const char        *key;
   GemelSettingType   type;
   GemelSettingScope  scope;
-  const char        *unit;                               /* (nullable): "ms", "s", "bytes", "MB" */
-  gint64             min, max;                           /* INT: the value; STRING: max is bytes; LIST: max is items */
-  const char        *fallback;                           /* the built-in value as text; "" for INT: follows the profile */
-  const char *const *choices;                            /* (nullable): TOKEN */
-  gboolean           restart;                            /* takes effect at the next start of gemeld */
-  const char        *summary;                            /* one sentence */
-  const char        *reference;                          /* (nullable): the reference product's name for it */
-  gboolean (*check) (const char *value, GError **error); /* (nullable): STRING that is not empty */
+  const char        *unit;      /* (nullable): "ms", "s", "bytes", "MB" */
+  gint64             min;       /* INT: the value; else 0 */
+  gint64             max;       /* INT: the value; STRING: bytes; LIST: items */
+  const char        *fallback;  /* the built-in value; "" for INT: follows the profile */
+  const char *const *choices;   /* (nullable): TOKEN */
+  gboolean           restart;   /* takes effect at the next start of gemeld */
+  const char        *summary;   /* one sentence */
+  const char        *reference; /* (nullable): the reference product's name for it */
+  /* (nullable): a STRING that is not empty */
+  gboolean (*check) (const char *value, GError **error);
 } GemelSettingInfo;
 
 typedef struct _GemelSettings GemelSettings;

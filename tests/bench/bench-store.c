@@ -92,7 +92,8 @@ main (int    argc,
 {
   const guint        writers[] = { 1, 8, 64 };
   const guint8       node[16] = { 0 };
-  g_autofree char   *dir = g_build_filename (argc > 1 ? argv[1] : g_get_tmp_dir (), "bench-XXXXXX", NULL);
+  g_autofree char   *dir = g_build_filename (argc > 1 ? argv[1] : g_get_tmp_dir (), "bench-XXXXXX",
+                                           NULL);
   g_autofree char   *path = NULL;
   g_autoptr (GError) error = NULL;
   GemelConfigDb     *db;

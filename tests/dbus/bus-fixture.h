@@ -33,7 +33,7 @@ GVariant        *bus_fixture_call (BusFixture *fx,
                                    const char *interface, /* "Node", or a full name */
                                    const char *method,
                                    GVariant   *arguments,
-                                   GError    **error);
+                                   GError    **error) G_GNUC_WARN_UNUSED_RESULT;
 GVariant        *bus_fixture_get_all (BusFixture *fx,
                                       const char *path,
                                       const char *interface);

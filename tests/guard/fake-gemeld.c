@@ -4,7 +4,8 @@
  * What the guard's tests start in the place of gemeld: fake-gemeld FOLDER PORT MODE [MODULE]
  *
  * Each start appends a line with its pid to FOLDER/starts; each module one to FOLDER/modules. MODE:
- *   run       arms the guard, starts two modules that ignore SIGTERM, waits; SIGTERM: FOLDER/term, 0
+ *   run       arms the guard, starts two modules that ignore SIGTERM, waits; SIGTERM:
+ *             FOLDER/term, 0
  *   stubborn  the same, with MODULE (a copy of this program that is set-user-id root) as module
  *   disarm    like run, but disarmed at the end
  *   deaf      like run, but deaf to SIGTERM and SIGINT

@@ -227,7 +227,8 @@ test_kill_gemeld (Fixture      *fixture,
   killed_us = g_get_monotonic_time ();
   g_assert_cmpint (kill (first, SIGKILL), ==, 0);
   g_assert_true (receive_notice (fixture, NOTICE_WAIT_MS));
-  g_test_message ("notice %" G_GINT64_FORMAT " us after the kill", g_get_monotonic_time () - killed_us);
+  g_test_message ("notice %" G_GINT64_FORMAT " us after the kill",
+                  g_get_monotonic_time () - killed_us);
   g_assert_true (is_gone (pid_at (fixture, "modules", 0)));
   g_assert_true (is_gone (pid_at (fixture, "modules", 1)));
   g_assert_true (is_gone (first));
@@ -374,7 +375,8 @@ main (int    argc,
   ADD ("/guard/kill/of-gemeld-stops-modules-then-tells-then-restarts", test_kill_gemeld);
   ADD ("/guard/kill/of-the-guard-stops-gemeld-in-order", test_kill_guard);
   ADD ("/guard/kill/of-both-tells-nobody", test_kill_both);
-  ADD ("/guard/notice/not-sent-when-a-module-cannot-be-stopped", test_module_that_cannot_be_stopped);
+  ADD ("/guard/notice/not-sent-when-a-module-cannot-be-stopped",
+       test_module_that_cannot_be_stopped);
   ADD ("/guard/notice/not-sent-when-disarmed", test_disarmed);
   ADD ("/guard/life/exit-status-is-handed-on", test_exit_status);
   ADD ("/guard/life/restarts-back-off", test_back_off);

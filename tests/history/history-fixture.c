@@ -301,7 +301,8 @@ select_int (GemelWorker *worker,
 {
   Selection          selection = { .sql = sql };
   g_autoptr (GError) error = NULL;
-  gpointer           done = gemel_worker_run (worker, GEMEL_JOB_READ, select_job, &selection, &error);
+  gpointer           done = gemel_worker_run (worker, GEMEL_JOB_READ, select_job, &selection,
+                                              &error);
 
   g_assert_no_error (error);
   g_assert_nonnull (done);

@@ -31,13 +31,13 @@ GBytes   *make_points (const char *tag,
 gboolean  write_points (Fixture *fixture,
                         GBytes  *points,
                         guint64 *ret_last_seq,
-                        GError **error);
+                        GError **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean  receive_points (Fixture     *fixture,
                           const guint8 origin[16],
                           guint64      first_seq,
                           GBytes      *points,
                           guint64     *ret_mark,
-                          GError     **error);
+                          GError     **error) G_GNUC_WARN_UNUSED_RESULT;
 GBytes   *read_points (Fixture     *fixture,
                        const guint8 origin[16],
                        guint64      after_seq,

@@ -99,13 +99,15 @@ class Node:
         config = os.path.join(self.folder, 'bus.conf')
         with open(config, 'w', encoding='utf-8') as file:
             file.write(BUS_CONFIG.format(path=path))
-        self.bus = subprocess.Popen(['dbus-daemon', f'--config-file={config}', '--nofork'], stderr=subprocess.DEVNULL)
+        self.bus = subprocess.Popen(['dbus-daemon', f'--config-file={config}', '--nofork'],
+                                    stderr=subprocess.DEVNULL)
         wait_for('the bus of ' + self.name, lambda: os.path.exists(path))
         return 'unix:path=' + path
 
     def write_config(self):
         """Writes gemel.conf from self.settings."""
-        groups = {'node': {'name': self.name}, 'link': {'bind-address': '127.0.0.1', 'port': self.port}}
+        groups = {'node': {'name': self.name},
+                  'link': {'bind-address': '127.0.0.1', 'port': self.port}}
         for name, value in self.settings.items():
             group, key = name.split('.', 1)
             groups.setdefault(group, {})[key] = value
@@ -119,8 +121,10 @@ class Node:
         """Starts the guard, which starts the daemon; returns when the bus name is there."""
         build = os.environ['GEMEL_BUILD']
         self.write_config()
-        command = [os.path.join(build, 'daemon', 'gemeld'), '--config', os.path.join(self.folder, 'gemel.conf'),
-                   '--state-dir', os.path.join(self.folder, 'state'), '--bus-address', self.bus_address]
+        command = [os.path.join(build, 'daemon', 'gemeld'),
+                   '--config', os.path.join(self.folder, 'gemel.conf'),
+                   '--state-dir', os.path.join(self.folder, 'state'),
+                   '--bus-address', self.bus_address]
         if self.use_guard:
             command = [os.path.join(build, 'daemon', 'guard', 'gemel-guard'), '--'] + command
         environment = dict(os.environ, G_DEBUG='fatal-criticals')
@@ -132,8 +136,10 @@ class Node:
     def wait_name(self):
         """Waits until the daemon answers on its bus."""
         if self.connection is None:
-            flags = (Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION)
-            self.connection = Gio.DBusConnection.new_for_address_sync(self.bus_address, flags, None, None)
+            flags = (Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT |
+                     Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION)
+            self.connection = Gio.DBusConnection.new_for_address_sync(self.bus_address, flags,
+                                                                      None, None)
         wait_for(f'{self.name} on its bus', lambda: self.get('Node', 'Name') == self.name)
 
     def daemon_pid(self):
@@ -157,7 +163,8 @@ class Node:
             os.kill(pid, signal.SIGKILL)
         self.process.wait()
         for pid in pids[1:]:
-            wait_for('the end of the daemon', lambda pid=pid: not os.path.exists(f'/proc/{pid}') or is_zombie(pid))
+            wait_for('the end of the daemon',
+                     lambda pid=pid: not os.path.exists(f'/proc/{pid}') or is_zombie(pid))
 
     def terminate(self):
         """SIGTERM; returns the exit status."""
@@ -182,14 +189,16 @@ class Node:
     def call(self, interface, method, signature, *values, path=NODE_PATH, timeout=30000):
         """Calls a method; returns its results as Python values, a single one bare."""
         parameters = GLib.Variant(signature, values)
-        reply = self.connection.call_sync(BUS_NAME, path, f'{BUS_NAME}.{interface}', method, parameters, None,
+        reply = self.connection.call_sync(BUS_NAME, path, f'{BUS_NAME}.{interface}', method,
+                                          parameters, None,
                                           Gio.DBusCallFlags.NONE, timeout, None).unpack()
         return reply[0] if len(reply) == 1 else reply
 
     def get(self, interface, name, path=NODE_PATH):
         """Reads a property."""
         reply = self.connection.call_sync(BUS_NAME, path, 'org.freedesktop.DBus.Properties', 'Get',
-                                          GLib.Variant('(ss)', (f'{BUS_NAME}.{interface}', name)), None,
+                                          GLib.Variant('(ss)', (f'{BUS_NAME}.{interface}', name)),
+                                          None,
                                           Gio.DBusCallFlags.NONE, 5000, None)
         return reply.unpack()[0]
 
@@ -203,7 +212,8 @@ class Node:
 
     def set_config(self, provider, key, value, **options):
         """Config.Set; returns (term, seq, durability)."""
-        return self.call('Config', 'Set', '(ssaya{sv})', provider, key, value.encode(), variants(options))
+        return self.call('Config', 'Set', '(ssaya{sv})', provider, key, value.encode(),
+                         variants(options))
 
     def get_config(self, provider, key):
         """Config.Get as text; None when there is no such record."""
@@ -216,7 +226,8 @@ class Node:
 
     def post_state(self, provider, key, value, **options):
         """State.Post of one key; returns (epoch, seq, durability)."""
-        return self.call('State', 'Post', '(sa(say)asa{sv})', provider, [(key, value.encode())], [], variants(options))
+        return self.call('State', 'Post', '(sa(say)asa{sv})', provider, [(key, value.encode())], [],
+                         variants(options))
 
     def get_state(self, provider, key):
         """State.Get as text; None when there is no such key."""
@@ -240,14 +251,16 @@ class Node:
 
     def events(self, **conditions):
         """Events, newest first, as dicts."""
-        names = ('id', 'usec', 'severity', 'code', 'term', 'cause', 'node', 'subject', 'message', 'a', 'b')
+        names = ('id', 'usec', 'severity', 'code', 'term', 'cause', 'node', 'subject', 'message',
+                 'a', 'b')
         rows = self.call('Events', 'List', '(a{sv})', variants(dict({'limit': 1000}, **conditions)))
         return [dict(zip(names, row)) for row in rows]
 
     def wait_event(self, code, after=0, cause=None):
         """Waits for an event with that code and a higher id than `after`."""
         def find():
-            return [e for e in self.events() if e['code'] == code and e['id'] > after and cause in (None, e['cause'])]
+            return [e for e in self.events()
+                    if e['code'] == code and e['id'] > after and cause in (None, e['cause'])]
         return wait_for(f'event {code} on {self.name}', find)[-1]
 
     def last_event(self):
@@ -292,8 +305,10 @@ def variants(options):
 class Pair:
     """Two nodes, paired, in a folder of their own; use it as a context manager."""
 
-    def __init__(self, settings=None, modules=('', ''), paired=True, master_settings=None, backup_settings=None):
-        common = {'failover.recovery-delay-ms': 300, 'node.standby-level': 'warm', 'failover.startup-allowance-ms': 3000,
+    def __init__(self, settings=None, modules=('', ''), paired=True, master_settings=None,
+                 backup_settings=None):
+        common = {'failover.recovery-delay-ms': 300, 'node.standby-level': 'warm',
+                  'failover.startup-allowance-ms': 3000,
                   'link.reconnect-min-ms': 20, 'link.reconnect-max-ms': 200}
         common.update(settings or {})
         self.folder = tempfile.mkdtemp(prefix='gemel-pair-')
@@ -329,7 +344,8 @@ class Pair:
         if sorted(levels) not in (['active', 'warm'], ['active', 'cold']):
             return False
         active = self.a if levels[0] == 'active' else self.b
-        return active.get('Peer', 'Synced', path=PEER_PATH) and active.get('Peer', 'Eligible', path=PEER_PATH)
+        return (active.get('Peer', 'Synced', path=PEER_PATH) and
+                active.get('Peer', 'Eligible', path=PEER_PATH))
 
     def active(self):
         """The active node."""

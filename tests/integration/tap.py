@@ -12,7 +12,8 @@ class Skip(Exception):
 def run(tests):
     """Runs (name, function) pairs; those whose name contains an argument when there are any."""
     wanted = sys.argv[1:]
-    chosen = [(name, test) for name, test in tests if not wanted or any(word in name for word in wanted)]
+    chosen = [(name, test) for name, test in tests
+              if not wanted or any(word in name for word in wanted)]
     failed = 0
     print(f'1..{len(chosen)}', flush=True)
     for number, (name, test) in enumerate(chosen, 1):

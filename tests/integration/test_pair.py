@@ -42,7 +42,8 @@ def test_config_replicates():
         assert pair.b.get_config('demo', 'limit') == '42'
         for number in range(200):
             pair.a.set_config('demo', f'key{number}', str(number))
-        wait_for('equal heads', lambda: pair.a.get('Config', 'HeadHash') == pair.b.get('Config', 'HeadHash'))
+        wait_for('equal heads',
+                 lambda: pair.a.get('Config', 'HeadHash') == pair.b.get('Config', 'HeadHash'))
         message = expect_error('NotAuthority', pair.b.set_config, 'demo', 'limit', '43')
         assert 'node-a' in message, message
         assert pair.b.get_config('demo', 'limit') == '42'
@@ -59,14 +60,15 @@ def test_joiner_keeps_own_config():
         kept = os.listdir(os.path.join(pair.b.folder, 'state', 'quarantine'))
         assert kept, 'nothing was kept'
         path = os.path.join(pair.b.folder, 'state', 'quarantine', kept[0])
-        found = subprocess.run(['sqlite3', path, 'select count(*) from record where key = \'mine\''],
+        found = subprocess.run(['sqlite3', path,
+                                'select count(*) from record where key = \'mine\''],
                                capture_output=True, text=True, check=True).stdout.strip()
         assert found == '1', found
         pair.b.wait_event('config-kept')
 
 
 def test_state_follows_the_active():
-    """State is posted on the active node only, acknowledged by both, and refused under an old term."""
+    """State is posted on the active node only, acknowledged by both, refused under an old term."""
     with Pair() as pair:
         _, _, reached = pair.a.post_state('alarms', 'pump', 'acknowledged')
         assert reached == 'pair', reached
@@ -81,7 +83,10 @@ def test_state_follows_the_active():
 
 
 def test_kill_takes_over_at_once():
-    """kill -9 of the active daemon: the guard's notice ends the wait; state is kept; the master returns."""
+    """kill -9 of the active daemon: the guard's notice ends the wait; state is kept.
+
+    The master returns.
+    """
     with Pair() as pair:
         pair.a.post_state('alarms', 'pump', 'acknowledged')
         before, before_a = pair.b.last_event(), pair.a.last_event()
@@ -167,7 +172,7 @@ def test_sigterm_hands_over():
 
 
 def test_pause_demotes():
-    """SIGSTOP for longer than the timeout: the peer takes over, the woken node asks before it acts."""
+    """SIGSTOP beyond the timeout: the peer takes over, the woken node asks before it acts."""
     with Pair(SETTLED) as pair:
         pid = pair.a.daemon_pid()
         os.kill(pid, signal.SIGSTOP)
@@ -179,15 +184,18 @@ def test_pause_demotes():
 
 
 def test_history_is_the_union():
-    """Both nodes take history; after a split both hold the same rows, without gaps or duplicates."""
+    """Both nodes take history; after a split both hold the same rows, without gaps."""
     with Pair(SETTLED) as pair:
         now = time.time_ns() // 1000
         for number in range(20):
-            pair.a.write_history([(f'tag{i}', now + number * 1000 + i, 0, i + 0.5) for i in range(50)])
-            pair.b.write_history([(f'own{i}', now + number * 1000 + i, 0, i + 0.5) for i in range(10)])
+            pair.a.write_history([(f'tag{i}', now + number * 1000 + i, 0, i + 0.5)
+                                  for i in range(50)])
+            pair.b.write_history([(f'own{i}', now + number * 1000 + i, 0, i + 0.5)
+                                  for i in range(10)])
         pair.b.kill_all()
         for number in range(20, 30):
-            pair.a.write_history([(f'tag{i}', now + number * 1000 + i, 0, i + 0.5) for i in range(50)])
+            pair.a.write_history([(f'tag{i}', now + number * 1000 + i, 0, i + 0.5)
+                                  for i in range(50)])
         pair.b.start()
         pair.wait_level()
 
@@ -196,7 +204,8 @@ def test_history_is_the_union():
             return left == right and sum(origin['rows'] for origin in left.values()) == 1700
         wait_for('both histories hold the union', united)
         for origin in pair.a.ledger().values():
-            assert origin['gaps'] == 0 and origin['duplicates'] == 0 and origin['first'] == 1, origin
+            assert origin['gaps'] == 0 and origin['duplicates'] == 0, origin
+            assert origin['first'] == 1, origin
 
 
 def test_force_resync():
@@ -219,7 +228,8 @@ def test_far_behind_means_full_backup():
         pair.b.start()
         pair.wait_level()
         wait_for('the last key', lambda: pair.b.get_config('demo', 'key299') == '299')
-        assert any('compacted' in e['message'] or e['code'] == 'full-sync-needed' for e in pair.b.events())
+        assert any('compacted' in e['message'] or e['code'] == 'full-sync-needed'
+                   for e in pair.b.events())
 
 
 def test_state_overflow_means_full_state():
@@ -250,16 +260,20 @@ def test_restart_of_both():
         assert pair.a.get('Node', 'ActiveTerm') > term
         assert pair.b.get_config('demo', 'limit') == '9'
         settings = {row[0]: row for row in pair.a.call('Node', 'ListSettings', '(a{sv})', {})}
-        assert settings['events.max'][5] == '500' and settings['events.max'][6] == 'runtime', settings['events.max']
+        events_max = settings['events.max']
+        assert events_max[5] == '500' and events_max[6] == 'runtime', events_max
 
 
 def test_shared_setting_replicates():
     """A shared setting is set on the master and counts on both; the backup refuses."""
     with Pair() as pair:
         pair.a.call('Node', 'SetSetting', '(ssa{sv})', 'failover.recovery-mode', 'manual', {})
-        wait_for('manual on both', lambda: pair.a.get('Node', 'RecoveryMode') == pair.b.get('Node', 'RecoveryMode') == 'manual')
-        expect_error('NotAuthority', pair.b.call, 'Node', 'SetSetting', '(ssa{sv})', 'failover.recovery-mode', 'automatic', {})
-        message = expect_error('Setting', pair.a.call, 'Node', 'SetSetting', '(ssa{sv})', 'failover.failover-timeout-ms', '1', {})
+        wait_for('manual on both',
+                 lambda: {n.get('Node', 'RecoveryMode') for n in (pair.a, pair.b)} == {'manual'})
+        expect_error('NotAuthority', pair.b.call, 'Node', 'SetSetting', '(ssa{sv})',
+                     'failover.recovery-mode', 'automatic', {})
+        message = expect_error('Setting', pair.a.call, 'Node', 'SetSetting', '(ssa{sv})',
+                               'failover.failover-timeout-ms', '1', {})
         assert '20' in message, message
 
 
@@ -267,7 +281,8 @@ def test_wrong_codes_are_refused():
     """A wrong, a used and a void code; each is counted and changes nothing."""
     with Pair(paired=False) as pair:
         code, _ = pair.a.call('Pairing', 'Invite', '(sa{sv})', '', {})
-        result, message = pair.b.job(pair.b.call('Pairing', 'Join', '(sa{sv})', 'GEMEL-WRONG-CODE', {}))
+        job = pair.b.call('Pairing', 'Join', '(sa{sv})', 'GEMEL-WRONG-CODE', {})
+        result, message = pair.b.job(job)
         assert result == 'failed' and 'code' in message, message
         assert pair.b.job(pair.b.call('Pairing', 'Join', '(sa{sv})', code, {}))[0] == 'done'
         pair.wait_level()
@@ -281,7 +296,8 @@ def test_wrong_codes_are_refused():
         finally:
             third.stop()
         counters = ('RefusedPairing', 'RefusedAlpn', 'RefusedPin', 'RefusedTls')
-        wait_for('a counted refusal', lambda: sum(pair.a.get('Node', name) for name in counters) >= 1)
+        wait_for('a counted refusal',
+                 lambda: sum(pair.a.get('Node', name) for name in counters) >= 1)
 
 
 def test_unpair_and_pair_again():
@@ -297,15 +313,18 @@ def test_unpair_and_pair_again():
 
 
 def test_bad_settings_end_with_a_reason():
-    """A wrong file is refused with what is wrong and where; the status tells the guard not to try again."""
+    """A wrong file is refused with what is wrong and where; the guard does not try again."""
     with Pair(paired=False) as pair:
         pair.b.terminate()
-        for text, word in (('[failover]\nfailover-timeout-ms=5\n', '20'), ('[failovr]\nprofile=lan\n', 'failover'),
-                           ('[node]\nstandby-level=hot\n', 'warm'), ('[failover]\nlease-ms=100\n', 'heartbeat')):
+        for text, word in (('[failover]\nfailover-timeout-ms=5\n', '20'),
+                           ('[failovr]\nprofile=lan\n', 'failover'),
+                           ('[node]\nstandby-level=hot\n', 'warm'),
+                           ('[failover]\nlease-ms=100\n', 'heartbeat')):
             path = os.path.join(pair.b.folder, 'bad.conf')
             with open(path, 'w', encoding='utf-8') as file:
                 file.write(text)
-            done = subprocess.run([os.path.join(os.environ['GEMEL_BUILD'], 'daemon', 'gemeld'), '--check', '--config', path],
+            gemeld = os.path.join(os.environ['GEMEL_BUILD'], 'daemon', 'gemeld')
+            done = subprocess.run([gemeld, '--check', '--config', path],
                                   capture_output=True, text=True, check=False)
             assert done.returncode == 78, done
             assert word in done.stderr, done.stderr
@@ -328,8 +347,10 @@ def test_describe_is_the_snapshot():
         def told():
             return json.loads(pair.a.call('Node', 'Describe', '(a{sv})', {}, path=NODE_PATH))
         assert told()['node']['name'] == 'node-a' and told()['node']['activity_level'] == 'active'
-        wait_for('providers', lambda: {p['name'] for p in told()['providers']} >= {'config', 'history'})
+        wait_for('providers',
+                 lambda: {p['name'] for p in told()['providers']} >= {'config', 'history'})
 
 
 if __name__ == '__main__':
-    run([(name[5:].replace('_', '-'), function) for name, function in list(globals().items()) if name.startswith('test_')])
+    run([(name[5:].replace('_', '-'), function) for name, function in list(globals().items())
+         if name.startswith('test_')])

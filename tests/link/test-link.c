@@ -69,8 +69,9 @@ on_event (GemelEventCode code,
           const char    *text,
           gpointer       user_data)
 {
-  g_test_message ("%s: %s %s %s", ((Node *) user_data)->options.node_name, gemel_event_info (code)->token,
-                  gemel_cause_to_string (cause), text != NULL ? text : "");
+  g_test_message ("%s: %s %s %s", ((Node *) user_data)->options.node_name,
+                  gemel_event_info (code)->token, gemel_cause_to_string (cause),
+                  text != NULL ? text : "");
   g_atomic_int_inc (&((Node *) user_data)->events[code]);
 }
 
@@ -229,10 +230,12 @@ set_up (Pair         *pair,
   link_support_make_keys (&backup->keys);
   set_up_node (master, GEMEL_ROLE_MASTER, backup);
   set_up_node (backup, GEMEL_ROLE_BACKUP, master);
-  master->listener = gemel_listener_new (&master->keys, "127.0.0.1", 0, &listener_callbacks, master, &error);
+  master->listener = gemel_listener_new (&master->keys, "127.0.0.1", 0, &listener_callbacks, master,
+                                         &error);
   g_assert_no_error (error);
   gemel_listener_set_peer (master->listener, backup->keys.pin);
-  backup->options.peer_host_and_port = g_strdup_printf ("127.0.0.1:%u", gemel_listener_get_port (master->listener));
+  backup->options.peer_host_and_port = g_strdup_printf ("127.0.0.1:%u",
+                                                        gemel_listener_get_port (master->listener));
 }
 
 static void
@@ -290,7 +293,8 @@ start_both (Pair *pair)
 {
   start (&pair->nodes[0]);
   start (&pair->nodes[1]);
-  wait_until (is_active (&pair->nodes[0]) && view_of (&pair->nodes[1]).state == GEMEL_STATE_STANDBY &&
+  wait_until (is_active (&pair->nodes[0]) &&
+              view_of (&pair->nodes[1]).state == GEMEL_STATE_STANDBY &&
               view_of (&pair->nodes[1]).peer_effective && view_of (&pair->nodes[0]).peer_synced);
 }
 
@@ -323,13 +327,15 @@ test_master_becomes_active (Pair         *pair,
   g_test_message ("real time: %d", counters_of (&pair->nodes[0]).real_time);
   g_assert_false (is_active (&pair->nodes[1]));
   g_assert_cmpint (events_of (&pair->nodes[0], GEMEL_EVENT_LINK_UP), ==, 1);
-  wait_until (counters_of (&pair->nodes[0]).datagrams_work && counters_of (&pair->nodes[1]).datagrams_work);
+  wait_until (counters_of (&pair->nodes[0]).datagrams_work &&
+              counters_of (&pair->nodes[1]).datagrams_work);
   /* The node that is confirmed first may beat before the other one knows the key. */
   g_assert_cmpuint (counters_of (&pair->nodes[0]).datagrams_bad, <=, 2);
   g_assert_cmpint (g_atomic_int_get (&pair->nodes[0].n_views), >, 0);
   gemel_link_set_status (pair->nodes[0].link, &status);
   gemel_link_set_status (pair->nodes[1].link, &status);
-  wait_until (g_atomic_int_get (&pair->nodes[0].n_status) > 1 && g_atomic_int_get (&pair->nodes[1].n_status) > 1);
+  wait_until (g_atomic_int_get (&pair->nodes[0].n_status) > 1 &&
+              g_atomic_int_get (&pair->nodes[1].n_status) > 1);
 }
 
 static void
@@ -424,9 +430,12 @@ test_new_session_replaces_old (Pair         *pair,
   Node *backup = &pair->nodes[1];
 
   start_both (pair);
-  gemel_link_set_peer (backup->link, TRUE, pair_uuid, backup->options.peer_uuid, backup->options.peer_pin, backup->options.peer_host_and_port);
-  wait_until (g_atomic_int_get (&pair->nodes[0].n_sessions) == 2 && g_atomic_int_get (&pair->nodes[1].n_sessions) == 2);
-  wait_until (g_atomic_int_get (&pair->nodes[0].session_up) && view_of (&pair->nodes[0]).peer_link_up);
+  gemel_link_set_peer (backup->link, TRUE, pair_uuid, backup->options.peer_uuid,
+                       backup->options.peer_pin, backup->options.peer_host_and_port);
+  wait_until (g_atomic_int_get (&pair->nodes[0].n_sessions) == 2 &&
+              g_atomic_int_get (&pair->nodes[1].n_sessions) == 2);
+  wait_until (g_atomic_int_get (&pair->nodes[0].session_up) &&
+              view_of (&pair->nodes[0]).peer_link_up);
   g_assert_true (is_active (&pair->nodes[0]));
   g_assert_false (is_active (backup));
 }
@@ -442,7 +451,8 @@ test_end_of_pairing_drops_the_session (Pair         *pair,
   start_both (pair);
   gemel_link_set_status (master->link, &status);
   gemel_link_set_peer (master->link, FALSE, none, none, none, NULL);
-  wait_until (!g_atomic_int_get (&master->session_up) && !g_atomic_int_get (&pair->nodes[1].session_up));
+  wait_until (!g_atomic_int_get (&master->session_up) &&
+              !g_atomic_int_get (&pair->nodes[1].session_up));
 }
 
 /* The test plays the guard of the master. */
@@ -462,7 +472,8 @@ test_death_notice (Pair         *pair,
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_SEQPACKET, 0, guard), ==, 0);
   pair->nodes[0].options.guard_fd = guard[0];
   start_both (pair);
-  wait_until (gemel_guard_receive (guard[1], &record, &orders, &udp_fd, &error) && record == GEMEL_GUARD_RECORD_ARM);
+  wait_until (gemel_guard_receive (guard[1], &record, &orders, &udp_fd, &error) &&
+              record == GEMEL_GUARD_RECORD_ARM);
   g_assert_cmpuint (orders.term, ==, view_of (&pair->nodes[0]).active_term);
   g_clear_pointer (&pair->nodes[0].link, gemel_link_free);
   wait_until (!g_atomic_int_get (&backup->session_up));
@@ -471,10 +482,13 @@ test_death_notice (Pair         *pair,
   to.sin_port = htons (gemel_link_get_udp_port (backup->link));
   to.sin_addr.s_addr = htonl (INADDR_LOOPBACK);
   sent_us = g_get_monotonic_time ();
-  g_assert_cmpint (sendto (sender, g_bytes_get_data (notice, NULL), g_bytes_get_size (notice), 0, (struct sockaddr *) &to, sizeof to), >, 0);
+  g_assert_cmpint (sendto (sender, g_bytes_get_data (notice, NULL), g_bytes_get_size (notice), 0,
+                           (struct sockaddr *) &to, sizeof to),
+                   >, 0);
   while (!is_active (backup))
     g_thread_yield ();
-  g_test_message ("takeover %" G_GINT64_FORMAT " us after the notice", g_get_monotonic_time () - sent_us);
+  g_test_message ("takeover %" G_GINT64_FORMAT " us after the notice",
+                  g_get_monotonic_time () - sent_us);
   g_assert_cmpint (events_of (backup, GEMEL_EVENT_DEATH_NOTICE), ==, 1);
   (void) close (udp_fd);
   (void) close (sender);

@@ -24,7 +24,8 @@ seal (guint8 *datagram,
 {
   g_autoptr (GError) error = NULL;
 
-  g_assert_true (gemel_seal_close (GEMEL_SEAL_HEARTBEAT, key, SESSION, counter, (const guint8 *) "tick", 4, datagram, size, &error));
+  g_assert_true (gemel_seal_close (GEMEL_SEAL_HEARTBEAT, key, SESSION, counter,
+                                   (const guint8 *) "tick", 4, datagram, size, &error));
   g_assert_no_error (error);
 }
 
@@ -44,7 +45,8 @@ test_seal_round_trip (void)
   g_assert_true (gemel_seal_peek (datagram, size, &kind, &session));
   g_assert_cmpint (kind, ==, GEMEL_SEAL_HEARTBEAT);
   g_assert_cmpuint (session, ==, SESSION);
-  g_assert_true (gemel_seal_open (GEMEL_SEAL_HEARTBEAT, key, SESSION, datagram, size, body, &body_size, &counter, &error));
+  g_assert_true (gemel_seal_open (GEMEL_SEAL_HEARTBEAT, key, SESSION, datagram, size, body,
+                                  &body_size, &counter, &error));
   g_assert_no_error (error);
   g_assert_cmpmem (body, body_size, "tick", 4);
   g_assert_cmpuint (counter, ==, 42);
@@ -62,7 +64,8 @@ assert_refused (GemelSealKind kind,
   guint64            counter;
   g_autoptr (GError) error = NULL;
 
-  g_assert_false (gemel_seal_open (kind, with_key, session, datagram, size, body, &body_size, &counter, &error));
+  g_assert_false (
+    gemel_seal_open (kind, with_key, session, datagram, size, body, &body_size, &counter, &error));
   g_assert_error (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY);
 }
 
@@ -105,9 +108,11 @@ test_seal_body_too_big_is_refused (void)
   gsize              most = GEMEL_DATAGRAM_BYTES_MAX - GEMEL_SEAL_EXTRA_BYTES;
   g_autoptr (GError) error = NULL;
 
-  g_assert_true (gemel_seal_close (GEMEL_SEAL_HEARTBEAT, key, 1, 1, body, most, datagram, &size, NULL));
+  g_assert_true (
+    gemel_seal_close (GEMEL_SEAL_HEARTBEAT, key, 1, 1, body, most, datagram, &size, NULL));
   g_assert_cmpuint (size, ==, GEMEL_DATAGRAM_BYTES_MAX);
-  g_assert_false (gemel_seal_close (GEMEL_SEAL_HEARTBEAT, key, 1, 1, body, most + 1, datagram, &size, &error));
+  g_assert_false (
+    gemel_seal_close (GEMEL_SEAL_HEARTBEAT, key, 1, 1, body, most + 1, datagram, &size, &error));
   g_assert_error (error, GEMEL_ERROR, GEMEL_ERROR_TOO_BIG);
 }
 
@@ -273,13 +278,17 @@ main (int    argc,
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/link/seal/opens-with-the-same-key", test_seal_round_trip);
-  g_test_add_func ("/link/seal/every-altered-bit-is-refused", test_seal_every_altered_bit_is_refused);
-  g_test_add_func ("/link/seal/wrong-key-session-or-kind-is-refused", test_seal_wrong_key_session_or_kind_is_refused);
+  g_test_add_func ("/link/seal/every-altered-bit-is-refused",
+                   test_seal_every_altered_bit_is_refused);
+  g_test_add_func ("/link/seal/wrong-key-session-or-kind-is-refused",
+                   test_seal_wrong_key_session_or_kind_is_refused);
   g_test_add_func ("/link/seal/body-too-big-is-refused", test_seal_body_too_big_is_refused);
   g_test_add_func ("/link/replay-window/each-counter-once", test_window_each_counter_once);
-  g_test_add_func ("/link/replay-window/zero-is-a-counter-like-others", test_window_zero_is_a_counter_like_others);
+  g_test_add_func ("/link/replay-window/zero-is-a-counter-like-others",
+                   test_window_zero_is_a_counter_like_others);
   g_test_add_func ("/link/death-notice/proves-node-session-and-term", test_notice_round_trip);
-  g_test_add_func ("/link/guard-records/arrive-with-the-socket", test_records_arrive_with_the_socket);
+  g_test_add_func ("/link/guard-records/arrive-with-the-socket",
+                   test_records_arrive_with_the_socket);
   g_test_add_func ("/link/guard-records/garbage-is-refused", test_records_garbage_is_refused);
   g_test_add_func ("/link/guard-records/to-a-dead-guard-fail", test_records_to_a_dead_guard_fail);
   return g_test_run ();

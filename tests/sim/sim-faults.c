@@ -225,6 +225,15 @@ unpair (SimWorld *w,
   sim_host_look (w, node);
 }
 
+static void
+begin_reset (SimWorld *w,
+             SimNode  *node)
+{
+  disturb (w, w->now_us);
+  if (node->session != 0)
+    sim_push (w, w->now_us + 1, SIM_EVENT_LINK_DOWN, node->index, node->life, node->session, 0);
+}
+
 /* Each learns it in its own time; meanwhile they refuse each other's messages. */
 static void
 swap_roles (SimWorld *w)
@@ -280,9 +289,7 @@ sim_fault_begin (SimWorld       *w,
       begin_network_fault (w, fault, until_us);
       break;
     case SIM_FAULT_RESET:
-      disturb (w, w->now_us);
-      if (node->session != 0)
-        sim_push (w, w->now_us + 1, SIM_EVENT_LINK_DOWN, node->index, node->life, node->session, 0);
+      begin_reset (w, node);
       break;
     case SIM_FAULT_FALSE_REFUSAL:
       begin_false_refusal (w, fault, until_us);

@@ -144,7 +144,8 @@ fixture_get (GemelConfigDb *db,
 
   gemel_config_db_get_async (db, "p", key, NULL, waiter_cb, &waiter);
   bytes = gemel_config_db_get_finish (db, waiter_wait (&waiter, 1), error);
-  return bytes == NULL ? NULL : g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+  return bytes == NULL ? NULL
+                       : g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
 }
 
 static inline gboolean

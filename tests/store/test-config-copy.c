@@ -61,7 +61,8 @@ test_copy_backup (Fixture      *fixture,
   GemelPosition             position = { 0 }, head;
   GemelConfigInfo           source, info;
 
-  g_test_summary ("A write between each two slices: the backup ends, and the copy holds exactly the "
+  g_test_summary ("A write between each two slices: the backup ends, and the copy holds exactly "
+                  "the "
                   "head that it names, with what was written meanwhile");
   fill (db, 100, 50000);
   gemel_config_db_backup_async (db, dest, on_progress, &busy, NULL, waiter_cb, &waiter);
@@ -171,7 +172,8 @@ test_copy_replace_refused (Fixture      *fixture,
   g_autoptr (GError)        error = NULL;
   GemelPosition             head, wrong;
 
-  g_test_summary ("Another head, noise, nothing, and a taken name are refused; the present database "
+  g_test_summary ("Another head, noise, nothing, and a taken name are refused; the present "
+                  "database "
                   "goes on");
   g_assert_true (fixture_write (db, 1, "k", "1", NULL, &error));
   g_assert_true (fixture_backup (db, staged, &head, &error));

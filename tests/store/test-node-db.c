@@ -47,7 +47,16 @@ add_event (GemelNodeDb   *db,
 {
   g_auto (Waiter)    waiter = { 0 };
   g_autoptr (GError) error = NULL;
-  GemelEvent         event = { .unix_us = unix_us, .boot_us = 7, .code = code, .severity = severity, .term = 3, .cause = GEMEL_CAUSE_USER, .node = (char *) "n1", .message = (char *) "it happened", .a = -1, .b = 2 };
+  GemelEvent         event = { .unix_us = unix_us,
+                               .boot_us = 7,
+                               .code = code,
+                               .severity = severity,
+                               .term = 3,
+                               .cause = GEMEL_CAUSE_USER,
+                               .node = (char *) "n1",
+                               .message = (char *) "it happened",
+                               .a = -1,
+                               .b = 2 };
   guint64            id;
 
   gemel_node_db_add_event_async (db, &event, NULL, waiter_cb, &waiter);
@@ -138,11 +147,13 @@ test_node_events (Fixture      *fixture,
   g_autoptr (GPtrArray)   all = NULL, page = NULL, severe = NULL, code = NULL, time = NULL;
   const GemelEvent       *event;
 
-  g_test_summary ("Events come back whole, newest first, by page, severity, code and time; the table "
+  g_test_summary ("Events come back whole, newest first, by page, severity, code and time; the "
+                  "table "
                   "keeps the newest only and ids go on");
   gemel_node_db_set_events_max (db, 10);
   for (int i = 1; i <= 25; i++)
-    g_assert_cmpuint (add_event (db, i * 100, i % 4, i % 2 ? GEMEL_EVENT_STARTED : GEMEL_EVENT_STOPPED),
+    g_assert_cmpuint (add_event (db, i * 100, i % 4,
+                                 i % 2 ? GEMEL_EVENT_STARTED : GEMEL_EVENT_STOPPED),
                       ==, (guint64) i);
   all = list_events (db, (GemelEventQuery){ 0 });
   g_assert_cmpuint (all->len, ==, 10);

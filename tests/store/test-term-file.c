@@ -129,7 +129,8 @@ static void
 test_term_one_slot (Fixture      *fixture,
                     gconstpointer data)
 {
-  g_test_summary ("Any damaged byte of either slot: the other one has what was acknowledged, and the "
+  g_test_summary ("Any damaged byte of either slot: the other one has what was acknowledged, and "
+                  "the "
                   "next write repairs");
   for (guint slot = 0; slot < 2; slot++)
     for (gsize offset = 0; offset < 512; offset += 37)

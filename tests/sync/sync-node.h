@@ -74,7 +74,7 @@ gboolean sync_node_write (SyncNode        *node,
                           const char      *value,
                           GemelDurability  wanted,
                           GemelDurability *ret_reached,
-                          GError         **error);
+                          GError         **error) G_GNUC_WARN_UNUSED_RESULT;
 char    *sync_node_read (SyncNode   *node,
                          const char *key); /* NULL: not there */
 gboolean sync_node_post (SyncNode        *node,
@@ -83,7 +83,7 @@ gboolean sync_node_post (SyncNode        *node,
                          const char      *value,
                          GemelDurability  wanted,
                          GemelDurability *ret_reached,
-                         GError         **error);
+                         GError         **error) G_GNUC_WARN_UNUSED_RESULT;
 char    *sync_node_get_state (SyncNode   *node,
                               const char *key); /* NULL: not there */
 void     sync_node_write_history (SyncNode *node,

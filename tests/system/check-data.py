@@ -45,7 +45,8 @@ def unit_has_no_mistakes(tmp):
 
 def unit_is_hardened(tmp):
     need("systemd-analyze")
-    result = run("systemd-analyze", "security", "--offline=yes", "--threshold=20", "--no-pager", unit_path)
+    result = run("systemd-analyze", "security", "--offline=yes", "--threshold=20", "--no-pager",
+                 unit_path)
     assert result.returncode == 0, result.stdout[-300:] + result.stderr
 
 
@@ -100,7 +101,8 @@ def bus_daemon_takes_the_policy(tmp):
     need("dbus-daemon")
     path = os.path.join(tmp, "bus.conf")
     with open(path, "w", encoding="utf-8") as file:
-        file.write("<!DOCTYPE busconfig PUBLIC '-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN'"
+        file.write("<!DOCTYPE busconfig PUBLIC"
+                   " '-//freedesktop//DTD D-BUS Bus Configuration 1.0//EN'"
                    " 'http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd'>"
                    f"<busconfig><type>system</type><listen>unix:path={tmp}/bus</listen>"
                    "<policy context='default'><allow user='*'/></policy>"
@@ -145,7 +147,8 @@ def catalogue_is_taken_by_the_journal(tmp):
 
 def user_and_folders_are_declared(tmp):
     assert re.search(r'^u gemel - "', read(data, "gemel.sysusers.conf"), re.M)
-    assert re.search(r"^d /var/lib/gemel 0700 gemel gemel$", read(data, "gemel.tmpfiles.conf"), re.M)
+    tmpfiles = read(data, "gemel.tmpfiles.conf")
+    assert re.search(r"^d /var/lib/gemel 0700 gemel gemel$", tmpfiles, re.M)
 
 
 CHECKS = [unit_has_no_mistakes, unit_is_hardened, unit_starts_the_guard, policies_are_xml,

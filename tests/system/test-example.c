@@ -84,8 +84,8 @@ test_example_shows_every_built_in_value (void)
   list = g_variant_ref_sink (gemel_settings_describe (settings));
   for (gsize i = 0; i < g_variant_n_children (list); i++)
     {
-      g_variant_get_child (list, i, "(&s&s&s&s&s&s&s&s&sb)", &name, NULL, NULL, NULL, &fallback, &value, &layer,
-                           NULL, NULL, NULL);
+      g_variant_get_child (list, i, "(&s&s&s&s&s&s&s&s&sb)", &name, NULL, NULL, NULL, &fallback,
+                           &value, &layer, NULL, NULL, NULL);
       if (!g_str_equal (layer, "file"))
         g_test_message ("%s is missing", name);
       g_assert_cmpstr (layer, ==, "file");
@@ -99,7 +99,9 @@ main (int    argc,
       char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/system/example/as-it-is-changes-nothing", test_example_as_it_is_changes_nothing);
-  g_test_add_func ("/system/example/shows-every-built-in-value", test_example_shows_every_built_in_value);
+  g_test_add_func ("/system/example/as-it-is-changes-nothing",
+                   test_example_as_it_is_changes_nothing);
+  g_test_add_func ("/system/example/shows-every-built-in-value",
+                   test_example_shows_every_built_in_value);
   return g_test_run ();
 }

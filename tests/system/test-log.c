@@ -185,7 +185,8 @@ test_log_pages_in_both_directions (void)
 
   gemel_log_init ("n", 5000, FALSE);
   for (guint i = 1; i <= 2000; i++)
-    gemel_log (i % 2 == 0 ? "link" : "sync", i == 1500 ? GEMEL_LOG_WARNING : GEMEL_LOG_INFO, "line %u", i);
+    gemel_log (i % 2 == 0 ? "link" : "sync", i == 1500 ? GEMEL_LOG_WARNING : GEMEL_LOG_INFO,
+               "line %u", i);
   {
     g_auto (Page) page = read_page (&after);
     g_auto (Page) older = read_page (&before);
@@ -257,7 +258,8 @@ test_log_level_tokens_go_both_ways (void)
 
   for (int i = GEMEL_LOG_TRACE; i <= GEMEL_LOG_ERROR; i++)
     {
-      g_assert_true (gemel_log_level_from_string (gemel_log_level_to_string ((GemelLogLevel) i), &level));
+      g_assert_true (
+        gemel_log_level_from_string (gemel_log_level_to_string ((GemelLogLevel) i), &level));
       g_assert_cmpint (level, ==, i);
     }
   g_assert_false (gemel_log_level_from_string ("loud", &level));
@@ -283,7 +285,8 @@ test_log_stderr_gets_what_matters (void)
     }
   g_test_trap_subprocess (NULL, 0, 0);
   g_test_trap_assert_passed ();
-  g_test_trap_assert_stderr ("*gemeld: link: two\\nlines\ngemeld: sync: merged\ngemeld: event: the link is up\n"
+  g_test_trap_assert_stderr ("*gemeld: link: two\\nlines\ngemeld: sync: merged\ngemeld: event: the "
+                             "link is up\n"
                              "gemeld: event: of a later version\n");
   g_test_trap_assert_stderr_unmatched ("*quiet*");
 }
@@ -314,7 +317,8 @@ main (int    argc,
   g_test_add_func ("/system/log/ring-is-bounded-in-lines", test_log_ring_is_bounded_in_lines);
   g_test_add_func ("/system/log/ring-is-bounded-in-bytes", test_log_ring_is_bounded_in_bytes);
   g_test_add_func ("/system/log/long-lines-are-cut", test_log_long_lines_are_cut);
-  g_test_add_func ("/system/log/control-characters-are-escaped", test_log_control_characters_are_escaped);
+  g_test_add_func ("/system/log/control-characters-are-escaped",
+                   test_log_control_characters_are_escaped);
   g_test_add_func ("/system/log/levels-are-per-provider", test_log_levels_are_per_provider);
   g_test_add_func ("/system/log/providers-are-bounded", test_log_providers_are_bounded);
   g_test_add_func ("/system/log/pages-in-both-directions", test_log_pages_in_both_directions);

@@ -268,7 +268,8 @@ test_modules_know_where_they_are (Fixture      *f,
 
   g_setenv ("NOTIFY_SOCKET", "/nowhere", TRUE);
   add_module (f, "env", GEMEL_LEVEL_ACTIVE, 5000,
-              "test -d $GEMEL_STATE_DIR && echo $GEMEL_BUS_ADDRESS $GEMEL_LEVEL $GEMEL_TERM $GEMEL_MODULE $GEMEL_NODE "
+              "test -d $GEMEL_STATE_DIR && echo $GEMEL_BUS_ADDRESS $GEMEL_LEVEL $GEMEL_TERM "
+              "$GEMEL_MODULE $GEMEL_NODE "
               "$GEMEL_STATE_DIR x$NOTIFY_SOCKET > env; exec sleep 1000");
   build (f);
   set_level (f, GEMEL_LEVEL_ACTIVE);
@@ -284,10 +285,13 @@ test_modules_have_time_to_end (Fixture      *f,
 {
   g_autofree char *text = NULL;
 
-  g_test_summary ("A module and what it started may tidy up after SIGTERM; settled waits for both.");
+  g_test_summary ("A module and what it started may tidy up after SIGTERM; settled waits for "
+                  "both.");
   add_module (f, "slow", GEMEL_LEVEL_ACTIVE, 20000,
-              "sh -c 'trap \"sleep 0.4; echo child >> done; exit\" TERM; echo $$ > child; while :; do sleep 0.05; done' &\n"
-              "trap 'echo leader >> done; exit' TERM; echo $$ > leader; while :; do sleep 0.05; done");
+              "sh -c 'trap \"sleep 0.4; echo child >> done; exit\" TERM; echo $$ > child; while :; "
+              "do sleep 0.05; done' &\n"
+              "trap 'echo leader >> done; exit' TERM; echo $$ > leader; while :; do sleep 0.05; "
+              "done");
   g_ptr_array_add (f->must_be_gone, (gpointer) "leader");
   g_ptr_array_add (f->must_be_gone, (gpointer) "child");
   build (f);
@@ -307,7 +311,8 @@ test_modules_that_refuse_are_killed (Fixture      *f,
   gint64 begin_us;
 
   add_module (f, "deaf", GEMEL_LEVEL_ACTIVE, 200,
-              "trap '' TERM; sh -c 'trap \"\" TERM; echo $$ > child; while :; do sleep 1000; done' &\n"
+              "trap '' TERM; sh -c 'trap \"\" TERM; echo $$ > child; while :; do sleep 1000; done' "
+              "&\n"
               "echo $$ > leader; while :; do sleep 1000; done");
   g_ptr_array_add (f->must_be_gone, (gpointer) "leader");
   g_ptr_array_add (f->must_be_gone, (gpointer) "child");
@@ -424,7 +429,8 @@ test_modules_free_kills_what_is_left (Fixture      *f,
   GPid child;
 
   add_module (f, "a", GEMEL_LEVEL_ACTIVE, 5000,
-              "trap '' TERM; sh -c 'trap \"\" TERM; while :; do sleep 1000; done' & echo $! > child; echo $$ > a; wait");
+              "trap '' TERM; sh -c 'trap \"\" TERM; while :; do sleep 1000; done' & echo $! > "
+              "child; echo $$ > a; wait");
   build (f);
   set_level (f, GEMEL_LEVEL_ACTIVE);
   WAIT_FOR (f, read_pid (f, "a") != 0);
@@ -478,8 +484,10 @@ test_modules_output_is_logged_and_bounded (Fixture      *f,
                                            gconstpointer data)
 {
   add_module (f, "talk", GEMEL_LEVEL_ACTIVE, 5000,
-              "echo to-out; echo to-err >&2; head -c 100000 /dev/zero | tr '\\0' x; echo; printf 'no end'; "
-              "i=0; while [ $i -lt 1000 ]; do echo; echo line; i=$((i+1)); done; echo $$ > all; exec sleep 1000");
+              "echo to-out; echo to-err >&2; head -c 100000 /dev/zero | tr '\\0' x; echo; printf "
+              "'no end'; "
+              "i=0; while [ $i -lt 1000 ]; do echo; echo line; i=$((i+1)); done; echo $$ > all; "
+              "exec sleep 1000");
   build (f);
   set_level (f, GEMEL_LEVEL_ACTIVE);
   WAIT_FOR (f, read_pid (f, "all") != 0);

@@ -19,7 +19,8 @@ listen_at (const char            *path,
 {
   g_autoptr (GSocketAddress) address = g_unix_socket_address_new_with_type (path, n_bytes, type);
   g_autoptr (GError)         error = NULL;
-  GSocket                   *socket = g_socket_new (G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_DATAGRAM, G_SOCKET_PROTOCOL_DEFAULT, &error);
+  GSocket                   *socket = g_socket_new (G_SOCKET_FAMILY_UNIX, G_SOCKET_TYPE_DATAGRAM,
+                                                    G_SOCKET_PROTOCOL_DEFAULT, &error);
 
   g_assert_no_error (error);
   g_assert_true (g_socket_bind (socket, address, FALSE, &error));
@@ -61,7 +62,8 @@ test_notify_reaches_an_abstract_socket (void)
 {
   g_autofree char    *name = g_strdup_printf ("gemel-test-%d-%u", getpid (), g_random_int ());
   g_autofree char    *env = g_strconcat ("@", name, NULL);
-  g_autoptr (GSocket) socket = listen_at (name, (int) strlen (name), G_UNIX_SOCKET_ADDRESS_ABSTRACT);
+  g_autoptr (GSocket) socket = listen_at (name, (int) strlen (name),
+                                          G_UNIX_SOCKET_ADDRESS_ABSTRACT);
 
   g_setenv ("NOTIFY_SOCKET", env, TRUE);
   gemel_notify ("STOPPING=1");
@@ -90,7 +92,8 @@ test_notify_full_socket_does_not_block (void)
 {
   g_autofree char    *name = g_strdup_printf ("gemel-full-%d-%u", getpid (), g_random_int ());
   g_autofree char    *env = g_strconcat ("@", name, NULL);
-  g_autoptr (GSocket) socket = listen_at (name, (int) strlen (name), G_UNIX_SOCKET_ADDRESS_ABSTRACT);
+  g_autoptr (GSocket) socket = listen_at (name, (int) strlen (name),
+                                          G_UNIX_SOCKET_ADDRESS_ABSTRACT);
 
   g_setenv ("NOTIFY_SOCKET", env, TRUE);
   for (guint i = 0; i < 10000; i++)
@@ -139,9 +142,11 @@ main (int    argc,
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/system/notify/reaches-a-path", test_notify_reaches_a_path);
-  g_test_add_func ("/system/notify/reaches-an-abstract-socket", test_notify_reaches_an_abstract_socket);
+  g_test_add_func ("/system/notify/reaches-an-abstract-socket",
+                   test_notify_reaches_an_abstract_socket);
   g_test_add_func ("/system/notify/bad-socket-is-nothing", test_notify_bad_socket_is_nothing);
-  g_test_add_func ("/system/notify/full-socket-does-not-block", test_notify_full_socket_does_not_block);
+  g_test_add_func ("/system/notify/full-socket-does-not-block",
+                   test_notify_full_socket_does_not_block);
   g_test_add_func ("/system/notify/watchdog-is-read", test_notify_watchdog_is_read);
   g_test_add_func ("/system/clock/both-run", test_clock_both_run);
   return g_test_run ();

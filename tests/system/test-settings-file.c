@@ -97,7 +97,8 @@ test_file_layers_are_ordered (Fixture      *f,
 {
   g_autoptr (GError) error = NULL;
 
-  write_file (f, "gemel.conf", "# a comment\n[link]\nport=9001\n\n[failover]\nlease-ms=1150\ntrust-refused=yes\n");
+  write_file (f, "gemel.conf",
+              "# a comment\n[link]\nport=9001\n\n[failover]\nlease-ms=1150\ntrust-refused=yes\n");
   write_file (f, "gemel.conf.d/20-b.conf", "[link]\nport=9003\n");
   write_file (f, "gemel.conf.d/10-a.conf", "[link]\nport=9002\nreal-time-priority=0\n");
   write_file (f, "gemel.conf.d/30-c.conf.bak", "[link]\nport=9004\n");
@@ -134,7 +135,8 @@ test_file_bad_ones_are_named (Fixture      *f,
 {
   g_autofree char *big = g_strnfill (GEMEL_SETTINGS_FILE_BYTES_MAX + 1, '#');
 
-  g_test_summary ("File, group, key, range and unit are in the message; nothing of a bad file counts.");
+  g_test_summary ("File, group, key, range and unit are in the message; nothing of a bad file "
+                  "counts.");
   assert_bad (f, "[link]\nport=9001\nreconnect-min-ms=5\n", "[link] reconnect-min-ms: \"5\"");
   assert_bad (f, "[link]\nreconnect-min-ms=5\n", "10..60000 ms");
   assert_bad (f, "[link]\nprot=1\n", "[link] prot: there is no such key; did you mean port?");
@@ -186,7 +188,8 @@ test_file_modules_are_read (Fixture      *f,
   GPtrArray                 *modules;
 
   write_file (f, "gemel.conf",
-              "[module sysmon]\nexec=/usr/bin/python3 'a b.py' --x\nlevel=warm\nstop-timeout-ms=250\n"
+              "[module sysmon]\nexec=/usr/bin/python3 'a b.py' "
+              "--x\nlevel=warm\nstop-timeout-ms=250\n"
               "[module other]\nexec=/bin/true\nworking-directory=/tmp\n[link]\nport=9000\n");
   write_file (f, "gemel.conf.d/x.conf", "[module sysmon]\nlevel=active\n");
   load (f);
@@ -225,7 +228,8 @@ test_file_bad_modules_are_named (Fixture      *f,
   g_assert_cmpuint (gemel_settings_get_modules (f->settings)->len, ==, 0);
 }
 
-#define ADD(path, func) g_test_add ("/system/settings-file/" path, Fixture, NULL, set_up, func, tear_down)
+#define ADD(path, func) \
+  g_test_add ("/system/settings-file/" path, Fixture, NULL, set_up, func, tear_down)
 
 int
 main (int    argc,

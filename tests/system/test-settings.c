@@ -48,7 +48,8 @@ test_settings_every_number_keeps_its_range (void)
   const GemelSettingInfo *table = gemel_settings_get_table (&n_table);
   guint                   n_numbers = 0;
 
-  g_test_summary ("Each number refuses one below and one above its range and names range and unit.");
+  g_test_summary ("Each number refuses one below and one above its range and names range and "
+                  "unit.");
   for (guint i = 0; i < n_table; i++)
     {
       g_autoptr (GemelSettings) settings = gemel_settings_new ();
@@ -60,8 +61,9 @@ test_settings_every_number_keeps_its_range (void)
       if (table[i].type != GEMEL_SETTING_INT)
         continue;
       n_numbers++;
-      range = g_strdup_printf ("%" G_GINT64_FORMAT "..%" G_GINT64_FORMAT "%s%s", table[i].min, table[i].max,
-                               table[i].unit != NULL ? " " : "", table[i].unit != NULL ? table[i].unit : "");
+      range = g_strdup_printf ("%" G_GINT64_FORMAT "..%" G_GINT64_FORMAT "%s%s", table[i].min,
+                               table[i].max, table[i].unit != NULL ? " " : "",
+                               table[i].unit != NULL ? table[i].unit : "");
       assert_refused (settings, name, below, range);
       assert_refused (settings, name, above, range);
       assert_refused (settings, name, above, name);
@@ -126,14 +128,16 @@ test_settings_table_is_sound (void)
   g_test_summary ("Names are unique, groups together, built-in values pass their own checks.");
   for (guint i = 0; i < n_table; i++)
     {
-      char            *name = dup_name (&table[i]);
-      gboolean         follows_profile = table[i].type == GEMEL_SETTING_INT && *table[i].fallback == '\0';
+      char    *name = dup_name (&table[i]);
+      gboolean follows_profile = table[i].type == GEMEL_SETTING_INT &&
+                                 *table[i].fallback == '\0';
       g_autofree char *normalized = NULL;
 
       g_assert_true (gemel_settings_find (name) == &table[i]);
       g_assert_true (g_hash_table_add (names, name));
       g_assert_true (g_str_has_suffix (table[i].summary, "."));
-      g_assert_true (follows_profile == (follows_profile && g_str_equal (table[i].group, "failover")));
+      g_assert_true (follows_profile == (follows_profile && g_str_equal (table[i].group, "failove"
+                                                                                         "r")));
       if (follows_profile)
         {
           g_assert_cmpint (gemel_settings_get_int (settings, name), >=, table[i].min);
@@ -155,7 +159,8 @@ test_settings_unknown_name_is_refused_with_the_nearest (void)
 
   assert_refused (settings, "link.prot", "8060", "did you mean port?");
   assert_refused (settings, "lnik.port", "8060", "did you mean [link]?");
-  assert_refused (settings, "failover.heartbeat-intervall-ms", "1", "did you mean heartbeat-interval-ms?");
+  assert_refused (settings, "failover.heartbeat-intervall-ms", "1",
+                  "did you mean heartbeat-interval-ms?");
   assert_refused (settings, "node.port", "1", "it belongs to [link]");
   assert_refused (settings, "link.zzzzzzzzzz", "1", "see gemel.conf (5)");
   assert_refused (settings, "", "1", "no such group");
@@ -255,7 +260,8 @@ test_settings_runtime_layer_is_loaded_as_one (void)
   g_autoptr (GHashTable)    values = g_hash_table_new (g_str_hash, g_str_equal);
   g_autoptr (GError)        error = NULL;
 
-  g_test_summary ("Two values that only fit together are taken together; a bad one changes nothing.");
+  g_test_summary ("Two values that only fit together are taken together; a bad one changes "
+                  "nothing.");
   assert_set (settings, "link.port", "9000");
   g_hash_table_insert (values, (gpointer) "link.reconnect-min-ms", (gpointer) "5000");
   g_hash_table_insert (values, (gpointer) "link.reconnect-max-ms", (gpointer) "6000");
@@ -321,8 +327,8 @@ test_settings_describe_shows_all (void)
   list = g_variant_ref_sink (gemel_settings_describe (settings));
   g_assert_cmpuint (g_variant_n_children (list), ==, n_table);
   g_variant_iter_init (&iter, list);
-  while (g_variant_iter_next (&iter, "(&s&s&s&s&s&s&s&s&sb)", &name, &type, &unit, &range, &fallback, &value,
-                              &layer, &scope, &summary, &restart))
+  while (g_variant_iter_next (&iter, "(&s&s&s&s&s&s&s&s&sb)", &name, &type, &unit, &range,
+                              &fallback, &value, &layer, &scope, &summary, &restart))
     {
       if (!g_str_equal (name, "failover.lease-ms"))
         continue;
@@ -373,7 +379,8 @@ test_settings_reference_settings_have_a_counterpart (void)
       gboolean found = FALSE;
 
       for (guint j = 0; j < n_table; j++)
-        found = found || (table[j].reference != NULL && strstr (table[j].reference, wanted[i]) != NULL);
+        found = found ||
+                (table[j].reference != NULL && strstr (table[j].reference, wanted[i]) != NULL);
       if (!found)
         g_test_message ("no counterpart of %s", wanted[i]);
       g_assert_true (found);
@@ -385,17 +392,21 @@ main (int    argc,
       char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/system/settings/every-number-keeps-its-range", test_settings_every_number_keeps_its_range);
-  g_test_add_func ("/system/settings/every-value-keeps-its-type", test_settings_every_value_keeps_its_type);
+  g_test_add_func ("/system/settings/every-number-keeps-its-range",
+                   test_settings_every_number_keeps_its_range);
+  g_test_add_func ("/system/settings/every-value-keeps-its-type",
+                   test_settings_every_value_keeps_its_type);
   g_test_add_func ("/system/settings/table-is-sound", test_settings_table_is_sound);
   g_test_add_func ("/system/settings/unknown-name-is-refused-with-the-nearest",
                    test_settings_unknown_name_is_refused_with_the_nearest);
   g_test_add_func ("/system/settings/distance-counts-edits", test_settings_distance_counts_edits);
-  g_test_add_func ("/system/settings/runtime-change-and-back", test_settings_runtime_change_and_back);
+  g_test_add_func ("/system/settings/runtime-change-and-back",
+                   test_settings_runtime_change_and_back);
   g_test_add_func ("/system/settings/addresses-are-checked", test_settings_addresses_are_checked);
   g_test_add_func ("/system/settings/list-is-split", test_settings_list_is_split);
   g_test_add_func ("/system/settings/rules-between-values", test_settings_rules_between_values);
-  g_test_add_func ("/system/settings/runtime-layer-is-loaded-as-one", test_settings_runtime_layer_is_loaded_as_one);
+  g_test_add_func ("/system/settings/runtime-layer-is-loaded-as-one",
+                   test_settings_runtime_layer_is_loaded_as_one);
   g_test_add_func ("/system/settings/core-follows-profile-and-single-values",
                    test_settings_core_follows_profile_and_single_values);
   g_test_add_func ("/system/settings/describe-shows-all", test_settings_describe_shows_all);

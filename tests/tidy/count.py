@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The Gemel authors
 """Counts the single test cases in a meson test log.
 
 Prints one line for each skipped case with its reason, one for each failure, and last
@@ -26,7 +27,8 @@ def count_tap(name, text):
             print(f'failed: {name}: {match.group(2).strip()}')
         elif skip:
             skipped += 1
-            print(f'skipped: {name}: {match.group(2).split("#")[0].strip()}: {skip.group(1) or "no reason"}')
+            case = match.group(2).split('#')[0].strip()
+            print(f'skipped: {name}: {case}: {skip.group(1) or "no reason"}')
         else:
             passed += 1
     return (passed, failed, skipped) if passed + failed + skipped else None
@@ -42,7 +44,8 @@ def main():
             counts = count_tap(test['name'], test.get('stdout') or '')
             if counts is None:
                 if test['result'] == 'SKIP':
-                    print(f"skipped: {test['name']}: {(test.get('stdout') or 'no reason').strip().splitlines()[-1]}")
+                    said = (test.get('stdout') or 'no reason').strip().splitlines()
+                    print(f"skipped: {test['name']}: {said[-1]}")
                     counts = (0, 0, 1)
                 else:
                     counts = (1, 0, 0) if ok else (0, 1, 0)
