@@ -578,6 +578,9 @@ on_sync (GemelCore *core,
   if (core->synced != synced)
     core->next_beat_us = core->now_us; /* the active node waits for this */
   core->synced = synced;
+  /* From now on the peer acknowledges nothing as `pair` that is not here as well. */
+  if (synced && core->peer.effective && core->state == GEMEL_STATE_STANDBY)
+    core->holds_state = TRUE;
 }
 
 static void

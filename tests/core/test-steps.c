@@ -574,6 +574,66 @@ test_death_notice_counts_for_its_term (void)
   g_assert_cmpint (b.core.state_cause, ==, GEMEL_CAUSE_DEATH_NOTICE);
 }
 
+/* The peer's active process is gone; another one speaks for it, undecided. */
+static void
+hear_restarted_peer (Bench *b)
+{
+  GemelMessage *m = prepare_message (b, GEMEL_MESSAGE_BEAT, GEMEL_STATE_UNDECIDED, 4);
+
+  m->nonce = PEER_NONCE + 1;
+  step (b, GEMEL_INPUT_MESSAGE);
+}
+
+static void
+test_holder_goes_first (void)
+{
+  Bench b;
+
+  g_test_summary ("A standby that came in step after the last beat holds the state and takes over");
+  bench_init (&b, GEMEL_ROLE_BACKUP, GEMEL_RECOVERY_AUTOMATIC);
+  b.in.u.sync.synced = FALSE;
+  step (&b, GEMEL_INPUT_SYNC);
+  hear (&b, GEMEL_STATE_ACTIVE, 4);
+  persisted (&b);
+  wait_us (&b, b.core.settings.promise_us); /* the one that every process starts with */
+  hear (&b, GEMEL_STATE_ACTIVE, 4);
+  memset (&b.in.u, 0, sizeof b.in.u);
+  b.in.u.sync.eligible = TRUE;
+  b.in.u.sync.synced = TRUE;
+  step (&b, GEMEL_INPUT_SYNC);
+  hear_restarted_peer (&b);
+  g_assert_cmpint (b.core.state, ==, GEMEL_STATE_CANDIDATE);
+  g_assert_cmpint (b.core.candidate_cause, ==, GEMEL_CAUSE_PEER_RESTARTED);
+}
+
+static void
+test_who_never_was_in_step_holds_nothing (void)
+{
+  Bench b;
+
+  g_test_summary ("A standby that was not in step leaves the decision to the master");
+  bench_init (&b, GEMEL_ROLE_BACKUP, GEMEL_RECOVERY_AUTOMATIC);
+  b.in.u.sync.synced = FALSE;
+  step (&b, GEMEL_INPUT_SYNC);
+  hear (&b, GEMEL_STATE_ACTIVE, 4);
+  hear_restarted_peer (&b);
+  g_assert_cmpint (b.core.state, ==, GEMEL_STATE_STANDBY);
+}
+
+static void
+test_master_waits_for_the_holder (void)
+{
+  Bench         b;
+  GemelMessage *m;
+
+  g_test_summary ("A master with empty memory lets the standby that holds the state go first");
+  bench_init (&b, GEMEL_ROLE_MASTER, GEMEL_RECOVERY_AUTOMATIC);
+  m = prepare_message (&b, GEMEL_MESSAGE_BEAT, GEMEL_STATE_STANDBY, 4);
+  m->holds_state = TRUE;
+  step (&b, GEMEL_INPUT_MESSAGE);
+  g_assert_cmpint (b.core.state, ==, GEMEL_STATE_STANDBY);
+}
+
 static void
 test_death_notice_is_nothing_to_an_active_node (void)
 {
@@ -770,6 +830,9 @@ static const Test tests[] = {
   { "/core/steps/row-13-clock-jump-only-tells", test_clock_jump_only_tells },
   { "/core/steps/row-14-notice-counts-for-its-term", test_death_notice_counts_for_its_term },
   { "/core/steps/row-14-notice-is-nothing-to-an-active-node", test_death_notice_is_nothing_to_an_active_node },
+  { "/core/steps/row-14-holder-goes-first-when-the-active-restarted", test_holder_goes_first },
+  { "/core/steps/row-14-who-never-was-in-step-holds-nothing", test_who_never_was_in_step_holds_nothing },
+  { "/core/steps/row-3-master-waits-for-the-holder", test_master_waits_for_the_holder },
   { "/core/steps/row-15-refused-counts-when-trusted", test_refused_counts_when_it_is_trusted },
   { "/core/steps/row-16-unwritable-term-is-a-fault", test_unwritable_term_is_a_fault },
   { "/core/steps/row-17-broken-journal-disqualifies", test_broken_journal_disqualifies_a_standby },
