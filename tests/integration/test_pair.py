@@ -275,6 +275,9 @@ def test_shared_setting_replicates():
         message = expect_error('Setting', pair.a.call, 'Node', 'SetSetting', '(ssa{sv})',
                                'failover.failover-timeout-ms', '1', {})
         assert '20' in message, message
+        message = expect_error('Setting', pair.a.call, 'Node', 'SetSetting', '(ssa{sv})',
+                               'failover.recovery-mod', 'manual', {})
+        assert 'recovery-mode' in message, message
 
 
 def test_wrong_codes_are_refused():
