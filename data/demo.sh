@@ -243,7 +243,7 @@ From another terminal:
   alias a='"$build/daemon/ctl/gemelctl" --bus-address "$address_a"'
   alias b='"$build/daemon/ctl/gemelctl" --bus-address "$address_b"'
   a config set sysmon cpu-high '{"raise": 0}'; b state list alarms
-  a state post alarms ack/cpu-high me; a failover; b events; b history query node-a/cpu/total -n 5; a history ledger
+  a state post alarms ack/cpu-high me; a failover; b events; a history ledger
   kill -9 \$(cat "/proc/$guard_a/task/$guard_a/children")    # the daemon of node-a
 Ctrl-C ends the demo. Logs: $demo/node-a/log, $demo/node-b/log
 
