@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copyright (C) 2026 The Gemel authors
-"""sysmon on a real pair: who writes, what an acknowledgement survives, what a wrong threshold does."""
+"""sysmon on a real pair: who writes, what survives, what a wrong threshold does."""
 import json
 import os
 import sys
@@ -9,7 +9,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'
 from pair import Pair, wait_for  # noqa: E402
 from tap import run  # noqa: E402
 
-MODULE = f"\n[module sysmon]\nexec='{os.environ['GEMEL_BUILD']}/data/examples/sysmon/sysmon'\nlevel=warm\n"
+PROGRAM = os.path.join(os.environ['GEMEL_BUILD'], 'data', 'examples', 'sysmon', 'sysmon')
+MODULE = f"\n[module sysmon]\nexec='{PROGRAM}'\nlevel=warm\n"
 SETTLED = {'failover.recovery-mode': 'manual'}
 ALWAYS = '{"raise": 0, "clear": 0, "for_ms": 0}'
 
@@ -27,12 +28,14 @@ def alarm(node, name='cpu-high'):
 
 def wait_alarm(node, state, name='cpu-high'):
     """Waits until the record says so; returns it."""
-    return wait_for(f'{name} is {state} on {node.name}',
-                    lambda: (lambda record: record if record and record['state'] == state else None)(alarm(node, name)))
+    def find():
+        record = alarm(node, name)
+        return record if record and record['state'] == state else None
+    return wait_for(f'{name} is {state} on {node.name}', find)
 
 
 def test_standby_writes_nothing():
-    """The standby's own history stands still while the active node's grows; after a switchover it is the other way."""
+    """The standby's own history stands still; after a switchover the other one's does."""
     with make_pair() as pair:
         for active, standby in ((pair.a, pair.b), (pair.b, pair.a)):
             # What was measured before it became the standby is on its way for a moment.
@@ -47,7 +50,7 @@ def test_standby_writes_nothing():
 
 
 def test_acknowledgement_survives_takeover_and_return():
-    """Raised, acknowledged, killed: the record is the same on whoever is active, and the key is gone."""
+    """Raised, acknowledged, killed: whoever is active has the record, and the key is gone."""
     with make_pair() as pair:
         pair.a.set_config('sysmon', 'cpu-high', ALWAYS)
         wait_alarm(pair.b, 'active')
@@ -57,7 +60,8 @@ def test_acknowledgement_survives_takeover_and_return():
         pair.a.kill_daemon()
         pair.b.wait_level('active')
         wait_for('the record is kept by node-b', lambda: alarm(pair.b)['node'] == 'node-b')
-        assert alarm(pair.b)['state'] == 'active-acknowledged' and alarm(pair.b)['acknowledged_by'] == 'Ada'
+        assert alarm(pair.b)['state'] == 'active-acknowledged'
+        assert alarm(pair.b)['acknowledged_by'] == 'Ada'
         pair.wait_level()
         assert pair.b.failover()[0] == 'done'
         pair.wait_level()
@@ -76,7 +80,7 @@ def test_acknowledgement_of_nothing_is_deleted():
 
 
 def test_wrong_threshold_is_refused():
-    """The old one stays, a log line says why, and the default comes back when the record is deleted."""
+    """The old one stays; the default comes back when the record is deleted."""
     with make_pair() as pair:
         pair.a.set_config('sysmon', 'cpu-high', '{"raise": 77, "clear": 66}')
         wait_for('the threshold counts', lambda: (alarm(pair.a) or {}).get('raise') == 77)
@@ -102,4 +106,5 @@ def test_history_goes_on_when_daemons_come_and_go():
 
 
 if __name__ == '__main__':
-    run([(name[5:].replace('_', '-'), function) for name, function in list(globals().items()) if name.startswith('test_')])
+    run([(name[5:].replace('_', '-'), function) for name, function in list(globals().items())
+         if name.startswith('test_')])
