@@ -396,6 +396,22 @@ gemel_sync_free (GemelSync *sync)
 
 /* --- what the node says ---------------------------------------------------------------------- */
 
+/* What a node counted while it was alone must not compare as equal to what its new master counted:
+ * two independent nodes begin with the same terms. */
+static void
+forget_own_state (GemelSync *sync)
+{
+  const GemelStatePosition nowhere = { 0 };
+  GemelStatePosition       had = gemel_state_store_get_position (sync->state);
+
+  gemel_state_store_begin_full (sync->state);
+  gemel_state_store_commit_full (sync->state, &nowhere);
+  if (had.seq != 0)
+    gemel_sync_event (sync, GEMEL_EVENT_FULL_SYNC_NEEDED, "state",
+                      "this node joined a pair, its own runtime state makes room for the master's",
+                      (gint64) had.seq);
+}
+
 static void
 do_set_view (GemelSync *sync,
              gpointer   data)
@@ -407,6 +423,8 @@ do_set_view (GemelSync *sync,
   /* With another role the core waits to hear anew whether this node is eligible. */
   if (sync->view.role != role)
     sync->standing.told = FALSE;
+  if (sync->view.role == GEMEL_ROLE_BACKUP && role == GEMEL_ROLE_INDEPENDENT)
+    forget_own_state (sync);
   if (sync->view.active_term != before)
     {
       if (sync->view.active_term != 0)

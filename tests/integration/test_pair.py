@@ -82,6 +82,16 @@ def test_state_follows_the_active():
         assert reached == 'local'
 
 
+def test_joiner_takes_the_state_of_the_master():
+    """Two independent nodes count alike; the joiner must not take its own state for the pair's."""
+    with Pair(paired=False) as pair:
+        pair.a.post_state('alarms', 'pump', 'of the master')
+        pair.b.post_state('alarms', 'pump', 'of the joiner')
+        pair.join()
+        assert pair.b.get_state('alarms', 'pump') == 'of the master'
+        assert pair.a.get_state('alarms', 'pump') == 'of the master'
+
+
 def test_kill_takes_over_at_once():
     """kill -9 of the active daemon: the guard's notice ends the wait; state is kept.
 
