@@ -43,6 +43,7 @@ struct _GemelConfigStream
   guint32         ask_generation;
   GemelPosition   ask_position;
   GemelSyncReason ask_reason;
+  GByteArray     *entries; /* body of the next ENTRIES frame */
   guint64         sent_seq;
   guint64         acked_seq;
   gboolean        followed; /* LEVEL was sent: the puller keeps up from here */
@@ -58,7 +59,9 @@ struct _GemelConfigStream
   gint64          asked_us;
   GPtrArray      *waiting; /* of GemelEntry */
   gsize           waiting_bytes;
+  gboolean        paused; /* too much waits, the stream is not listened to */
   gboolean        applying;
+  GSource        *turn; /* fires once all that came together is taken */
   gint64          apply_started_us;
   gboolean        level_known;
   guint64         level_seq;
@@ -88,6 +91,8 @@ typedef struct
 GemelConfigOpData *gemel_config_op_begin (GemelConfigStream *self);
 gboolean           gemel_config_op_end (GemelConfigOpData *op); /* FALSE: void */
 
+void     gemel_config_pull_init (GemelConfigStream *self);
+void     gemel_config_pull_clear (GemelConfigStream *self);
 void     gemel_config_pull_reset (GemelConfigStream *self);
 void     gemel_config_pull_ask (GemelConfigStream *self);
 gboolean gemel_config_pull_frame (GemelConfigStream *self,

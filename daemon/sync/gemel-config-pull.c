@@ -24,6 +24,68 @@ clear_source (GSource **source)
   g_clear_pointer (source, g_source_unref);
 }
 
+static gboolean
+on_turn (gpointer data)
+{
+  GemelConfigStream *self = data;
+
+  g_source_set_ready_time (self->turn, -1);
+  apply (self);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+dispatch_turn (GSource    *source,
+               GSourceFunc callback,
+               gpointer    data)
+{
+  return callback (data);
+}
+
+static GSourceFuncs turn_funcs = { NULL, NULL, dispatch_turn, NULL, NULL, NULL }; /* tidy: static-mutable: GLib wants it so */
+
+/**
+ * gemel_config_pull_init:
+ * @self: the channel
+ *
+ * Thread: sync
+ */
+void
+gemel_config_pull_init (GemelConfigStream *self)
+{
+  self->turn = g_source_new (&turn_funcs, sizeof (GSource));
+  g_source_set_callback (self->turn, on_turn, self, NULL);
+  g_source_set_ready_time (self->turn, -1);
+  g_source_attach (self->turn, self->sync->context);
+}
+
+/**
+ * gemel_config_pull_clear:
+ * @self: the channel
+ *
+ * Thread: sync
+ */
+void
+gemel_config_pull_clear (GemelConfigStream *self)
+{
+  clear_source (&self->turn);
+}
+
+static void
+listen_less (GemelConfigStream *self)
+{
+  self->paused = TRUE;
+  gemel_stream_pause (self->stream);
+}
+
+static void
+listen_again (GemelConfigStream *self)
+{
+  if (self->paused && self->stream != NULL)
+    gemel_stream_resume (self->stream);
+  self->paused = FALSE;
+}
+
 /**
  * gemel_config_pull_reset:
  * @self: the channel
@@ -48,6 +110,7 @@ gemel_config_pull_reset (GemelConfigStream *self)
   self->figures.full_done_bytes = 0;
   g_ptr_array_set_size (self->waiting, 0);
   g_ptr_array_set_size (self->chunks, 0);
+  self->paused = FALSE;
   clear_source (&self->retry);
   if (!self->replacing)
     g_clear_pointer (&self->copy_in, gemel_full_copy_unref);
@@ -195,8 +258,7 @@ apply (GemelConfigStream *self)
 
   if (self->applying || self->waiting->len == 0)
     return;
-  if (self->waiting_bytes > WAITING_BYTES_MAX)
-    gemel_stream_resume (self->stream);
+  listen_again (self);
   job = g_new (Apply, 1);
   job->op = gemel_config_op_begin (self);
   job->entries = g_steal_pointer (&self->waiting);
@@ -208,24 +270,34 @@ apply (GemelConfigStream *self)
 }
 
 static gboolean
-take_entry (GemelConfigStream *self,
-            const guint8      *body,
-            gsize              size,
-            GError           **error)
+take_entries (GemelConfigStream *self,
+              const guint8      *body,
+              gsize              size,
+              GError           **error)
 {
-  GemelEntry *entry;
+  GemelReader reader = gemel_reader (body, size);
 
+  while (self->planned && reader.left > 0 && !reader.bad)
+    {
+      gsize         entry_bytes = gemel_reader_u32 (&reader);
+      const guint8 *bytes = gemel_reader_take (&reader, entry_bytes);
+      GemelEntry   *entry = bytes != NULL ? gemel_entry_decode (bytes, entry_bytes, error) : NULL;
+
+      if (entry != NULL)
+        g_ptr_array_add (self->waiting, entry);
+      else if (bytes != NULL)
+        return FALSE;
+    }
   if (!self->planned)
     return TRUE;
-  entry = gemel_entry_decode (body, size, error);
-  if (entry == NULL)
+  if (!gemel_reader_finish (&reader, "config ENTRIES", error))
     return FALSE;
   self->figures.last_pull_unix_us = g_get_real_time ();
-  g_ptr_array_add (self->waiting, entry);
   self->waiting_bytes += size;
   if (self->waiting_bytes > WAITING_BYTES_MAX)
-    gemel_stream_pause (self->stream);
-  apply (self);
+    listen_less (self);
+  /* Frames that came together are applied together: one sync of the disk for all. */
+  g_source_set_ready_time (self->turn, 0);
   return TRUE;
 }
 
@@ -421,8 +493,7 @@ write_chunks (GemelConfigStream *self)
     return;
   if (self->chunks->len > 0)
     {
-      if (self->chunks_bytes > WAITING_BYTES_MAX)
-        gemel_stream_resume (self->stream);
+      listen_again (self);
       chunks = g_steal_pointer (&self->chunks);
       self->chunks = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
       self->chunks_bytes = 0;
@@ -454,7 +525,7 @@ take_chunk (GemelConfigStream *self,
   g_ptr_array_add (self->chunks, g_bytes_new (body, size));
   self->chunks_bytes += size;
   if (self->chunks_bytes > WAITING_BYTES_MAX)
-    gemel_stream_pause (self->stream);
+    listen_less (self);
   write_chunks (self);
   return TRUE;
 }
@@ -534,8 +605,8 @@ gemel_config_pull_frame (GemelConfigStream *self,
     {
     case GEMEL_SYNC_CONFIG_PLAN:
       return take_plan (self, body, size, error);
-    case GEMEL_SYNC_CONFIG_ENTRY:
-      return take_entry (self, body, size, error);
+    case GEMEL_SYNC_CONFIG_ENTRIES:
+      return take_entries (self, body, size, error);
     case GEMEL_SYNC_CONFIG_LEVEL:
       return take_level (self, body, size, error);
     case GEMEL_SYNC_CONFIG_RESYNC:

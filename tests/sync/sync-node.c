@@ -112,6 +112,7 @@ on_config_changed (GPtrArray             *entries,
   SyncNode *node = user_data;
 
   g_mutex_lock (&node->lock);
+  node->config_commits++;
   if (node->sync != NULL)
     gemel_sync_config_changed (node->sync, entries);
   g_mutex_unlock (&node->lock);

@@ -201,6 +201,22 @@ test_config_apply_failure_gives_full (Pair         *pair,
 }
 
 static void
+test_config_applied_together (Pair         *pair,
+                              gconstpointer data)
+{
+  guint before;
+
+  g_test_summary ("Entries that come together are one transaction of the backup");
+  pair_up (pair);
+  sync_node_disconnect (pair->backup);
+  write_some (pair->master, "a", 30);
+  before = pair->backup->config_commits;
+  pair_up (pair);
+  wait_until (sync_node_get_seq (pair->backup) == 30);
+  g_assert_cmpuint (pair->backup->config_commits - before, ==, 1);
+}
+
+static void
 test_config_refused_elsewhere (Pair         *pair,
                                gconstpointer data)
 {
@@ -469,6 +485,7 @@ main (int    argc,
   add ("/sync/config/diverged-file-is-kept", test_config_diverged_is_kept);
   add ("/sync/config/full-backup-by-force", test_config_forced_full);
   add ("/sync/config/apply-failure-gives-full-backup", test_config_apply_failure_gives_full);
+  add ("/sync/config/applied-together", test_config_applied_together);
   add ("/sync/config/refused-without-authority", test_config_refused_elsewhere);
   add ("/sync/config/large-copy-while-writing", test_config_large_full);
   add ("/sync/config/puller-restarts-in-a-copy", test_config_puller_restarts_in_copy);
