@@ -110,7 +110,7 @@ gemel_config_pull_reset (GemelConfigStream *self)
   self->figures.full_done_bytes = 0;
   g_ptr_array_set_size (self->waiting, 0);
   g_ptr_array_set_size (self->chunks, 0);
-  self->paused = FALSE;
+  listen_again (self);
   clear_source (&self->retry);
   if (!self->replacing)
     g_clear_pointer (&self->copy_in, gemel_full_copy_unref);

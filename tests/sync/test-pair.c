@@ -217,6 +217,29 @@ test_config_applied_together (Pair         *pair,
 }
 
 static void
+test_config_listens_again (Pair         *pair,
+                           gconstpointer data)
+{
+  g_autofree char *big = g_strnfill (200 * 1024, 'x');
+  g_autofree char *path = g_build_filename (pair->backup->dir, "config.db", NULL);
+  sqlite3         *db = NULL;
+
+  g_test_summary ("A backup that could not apply what came, and had stopped listening, goes on afterwards");
+  pair_up (pair);
+  g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (db, "BEGIN IMMEDIATE", NULL, NULL, NULL), ==, SQLITE_OK);
+  for (guint i = 0; i < 50; i++)
+    {
+      g_autofree char *key = g_strdup_printf ("big%u", i);
+
+      g_assert_true (sync_node_write (pair->master, key, big, GEMEL_DURABILITY_LOCAL, NULL, NULL));
+    }
+  wait_until (sync_node_count (pair->backup, GEMEL_EVENT_FULL_SYNC_NEEDED) == 2);
+  sqlite3_close (db);
+  wait_until (sync_node_is_synced (pair->backup) && sync_node_get_seq (pair->backup) == 50);
+}
+
+static void
 test_config_refused_elsewhere (Pair         *pair,
                                gconstpointer data)
 {
@@ -486,6 +509,7 @@ main (int    argc,
   add ("/sync/config/full-backup-by-force", test_config_forced_full);
   add ("/sync/config/apply-failure-gives-full-backup", test_config_apply_failure_gives_full);
   add ("/sync/config/applied-together", test_config_applied_together);
+  add ("/sync/config/listens-again-after-a-failure", test_config_listens_again);
   add ("/sync/config/refused-without-authority", test_config_refused_elsewhere);
   add ("/sync/config/large-copy-while-writing", test_config_large_full);
   add ("/sync/config/puller-restarts-in-a-copy", test_config_puller_restarts_in_copy);
