@@ -53,6 +53,7 @@ struct _GemelConfigStream
   /* puller */
   guint32         generation;
   gboolean        planned;
+  gboolean        full; /* the plan is a full copy, which the source has to make first */
   gboolean        synced;
   GemelSyncReason want;      /* for the next ask */
   gboolean        ask_again; /* when the store is done with what it does */
@@ -94,6 +95,7 @@ gboolean           gemel_config_op_end (GemelConfigOpData *op); /* FALSE: void *
 void     gemel_config_pull_init (GemelConfigStream *self);
 void     gemel_config_pull_clear (GemelConfigStream *self);
 void     gemel_config_pull_reset (GemelConfigStream *self);
+gboolean gemel_config_pull_awaits (GemelConfigStream *self);
 void     gemel_config_pull_ask (GemelConfigStream *self);
 gboolean gemel_config_pull_frame (GemelConfigStream *self,
                                   guint16            type,

@@ -99,6 +99,7 @@ void
 gemel_config_pull_reset (GemelConfigStream *self)
 {
   self->planned = FALSE;
+  self->full = FALSE;
   self->synced = FALSE;
   self->level_known = FALSE;
   self->ask_again = FALSE;
@@ -114,6 +115,23 @@ gemel_config_pull_reset (GemelConfigStream *self)
   clear_source (&self->retry);
   if (!self->replacing)
     g_clear_pointer (&self->copy_in, gemel_full_copy_unref);
+}
+
+/**
+ * gemel_config_pull_awaits:
+ * @self: the channel of a puller whose peer is the source
+ *
+ * How long the source takes to make a full copy depends on its size, so there is no limit to that.
+ *
+ * Returns: whether the source owes something, and nothing here keeps it from being taken.
+ * Thread: sync
+ */
+gboolean
+gemel_config_pull_awaits (GemelConfigStream *self)
+{
+  gboolean busy = self->applying || self->replacing || self->writing || self->paused || self->retry != NULL;
+
+  return !self->synced && !busy && (!self->full || self->copy_in != NULL);
 }
 
 /**
@@ -336,7 +354,8 @@ take_plan (GemelConfigStream *self,
   if (generation != self->generation)
     return TRUE;
   self->planned = TRUE;
-  if (plan != GEMEL_SYNC_FULL && plan != GEMEL_SYNC_DIVERGED)
+  self->full = plan == GEMEL_SYNC_FULL || plan == GEMEL_SYNC_DIVERGED;
+  if (!self->full)
     return TRUE;
   self->keep = self->applied.seq > 0 && (plan == GEMEL_SYNC_DIVERGED || reason == GEMEL_SYNC_REASON_LINEAGE);
   self->figures.full_sync_needed = TRUE;

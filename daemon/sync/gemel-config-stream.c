@@ -525,7 +525,17 @@ on_drained (gpointer channel)
     copy_next (self);
 }
 
-static const GemelPeerChannel handler = { on_attach, on_detach, on_frame, on_drained };
+static gboolean
+awaits (gpointer channel)
+{
+  GemelConfigStream *self = channel;
+
+  if (self->source)
+    return self->step == GEMEL_SOURCE_LIVE && self->sent_seq > self->acked_seq;
+  return self->peer_source && gemel_config_pull_awaits (self);
+}
+
+static const GemelPeerChannel handler = { on_attach, on_detach, on_frame, on_drained, awaits };
 
 /**
  * gemel_config_stream_connect:

@@ -508,7 +508,22 @@ on_drained (gpointer channel)
   pump (channel);
 }
 
-static const GemelPeerChannel handler = { on_attach, on_detach, on_frame, on_drained };
+static gboolean
+awaits (gpointer channel)
+{
+  GemelHistoryStream *self = channel;
+
+  for (guint i = 0; i < self->origins->len && self->told; i++)
+    {
+      const Origin *origin = &g_array_index (self->origins, Origin, i);
+
+      if (origin->sent > origin->confirmed && !self->paused)
+        return TRUE;
+    }
+  return !self->told;
+}
+
+static const GemelPeerChannel handler = { on_attach, on_detach, on_frame, on_drained, awaits };
 
 /**
  * gemel_history_stream_connect:

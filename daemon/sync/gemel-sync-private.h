@@ -162,6 +162,7 @@ typedef struct
   void (*detach) (gpointer channel);
   gboolean (*frame) (gpointer channel, guint16 type, const guint8 *body, gsize size, GError **error);
   void (*drained) (gpointer channel);
+  gboolean (*awaits) (gpointer channel); /* whether it is the peer's turn to say something */
 } GemelPeerChannel;
 
 GemelPeer *gemel_peer_new (GemelSync *sync);
@@ -176,6 +177,8 @@ void       gemel_peer_set (GemelPeer    *peer,
                            gboolean      session_up);
 void       gemel_peer_adopt (GemelPeer *peer,
                              GIOStream *io);
+void       gemel_peer_check_silence (GemelPeer *peer,
+                                     gint64     now_us);
 void       gemel_peer_get_bytes (GemelPeer *peer,
                                  guint64   *ret_sent,
                                  guint64   *ret_received);

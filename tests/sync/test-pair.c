@@ -77,6 +77,16 @@ assert_state (SyncNode   *node,
   g_assert_cmpstr (found, ==, value);
 }
 
+static gboolean
+has_state (SyncNode   *node,
+           const char *key,
+           const char *value)
+{
+  g_autofree char *found = sync_node_get_state (node, key);
+
+  return g_strcmp0 (found, value) == 0;
+}
+
 static guint
 count_kept (SyncNode *node)
 {
@@ -348,8 +358,8 @@ test_state_takeover (Pair         *pair,
   sync_node_set_active (pair->backup, 4);
   assert_state (pair->backup, "k", "before");
   g_assert_true (sync_node_post (pair->backup, 4, "k", "after", GEMEL_DURABILITY_LOCAL, NULL, NULL));
+  wait_until (has_state (pair->master, "k", "after"));
   wait_until (sync_node_is_synced (pair->master));
-  assert_state (pair->master, "k", "after");
 }
 
 static void
@@ -418,6 +428,28 @@ test_state_silent_peer_times_out (Pair         *pair,
   g_mutex_unlock (&gate);
   g_assert_true (sync_node_post (pair->master, 0, "k", "3", GEMEL_DURABILITY_PAIR, &reached, NULL));
   wait_until (sync_node_get_seq (pair->backup) == 1);
+  g_mutex_clear (&gate);
+}
+
+static void
+test_silent_peer_is_dialled_anew (Pair         *pair,
+                                  gconstpointer data)
+{
+  GMutex gate;
+
+  g_test_summary ("A peer that is connected and does not answer loses its connections after the time of one exchange");
+  sync_node_stop (pair->backup);
+  pair->backup->options.sync_timeout_ms = 300;
+  sync_node_start (pair->backup);
+  pair_up (pair);
+  g_mutex_init (&gate);
+  g_mutex_lock (&gate);
+  gemel_sync_call (pair->master->sync, do_block, &gate, NULL);
+  gemel_sync_force_full (pair->backup->sync, NULL);
+  wait_until (sync_node_count (pair->backup, GEMEL_EVENT_PROTOCOL_VIOLATION) >= 2);
+  g_assert_cmpint (pair->backup->config_state, ==, GEMEL_CONFIG_STATE_UNKNOWN);
+  g_mutex_unlock (&gate);
+  wait_until (sync_node_is_synced (pair->backup));
   g_mutex_clear (&gate);
 }
 
@@ -519,6 +551,7 @@ main (int    argc,
   add ("/sync/state/overflow-gives-full-state", test_state_overflow);
   add ("/sync/state/local-when-the-peer-goes", test_state_silent_peer_is_local);
   add ("/sync/state/local-when-the-peer-is-silent", test_state_silent_peer_times_out);
+  add ("/sync/link/silent-peer-is-dialled-anew", test_silent_peer_is_dialled_anew);
   add ("/sync/history/union-after-interruptions", test_history_union);
   add ("/sync/switch/quiesced-and-caught-up-are-equal", test_quiesce_and_catch_up);
   add ("/sync/switch/moved-while-quiesced", test_moved_while_quiesced);
