@@ -98,6 +98,8 @@ gboolean gemel_history_write_finish (GemelHistory *history,
                                      GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Exchange with the peer. */
+void       gemel_history_skip_numbers (GemelHistory *history,
+                                       guint64       seq); /* the peer has this node's up to there */
 void       gemel_history_get_marks_async (GemelHistory       *history,
                                           GCancellable       *cancellable,
                                           GAsyncReadyCallback callback,

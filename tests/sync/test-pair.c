@@ -474,6 +474,59 @@ test_history_union (Pair         *pair,
   wait_until (sync_node_count_history (pair->master, pair->backup->uuid) == 3000);
 }
 
+static void
+remove_history (SyncNode *node)
+{
+  static const char *const names[] = { "buffer.db", "buffer.db-wal", "buffer.db-shm", "history.db", "history.db-wal", "history.db-shm" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *path = g_build_filename (node->dir, "history", names[i], NULL);
+
+      (void) g_unlink (path);
+    }
+}
+
+static void
+test_history_lost_files (Pair         *pair,
+                         gconstpointer data)
+{
+  SyncNode *backup = pair->backup;
+  guint64   received;
+
+  g_test_summary ("A node that lost its history does not number new points as its peer has numbered old ones");
+  pair_up (pair);
+  sync_node_write_history (pair->master, 700);
+  wait_until (sync_node_count_history (backup, pair->master->uuid) == 700);
+  sync_node_stop (pair->master);
+  remove_history (pair->master);
+  sync_node_start (pair->master);
+  pair_up (pair);
+  wait_until (sync_node_count (pair->master, GEMEL_EVENT_STORE_FAILED) == 1);
+  sync_node_write_history (pair->master, 300);
+  wait_until (sync_node_count_history (backup, pair->master->uuid) == 1000);
+  received = pair->master->counters.peer_bytes_received;
+  wait_until (pair->master->counters.peer_bytes_received > 0);
+  g_assert_cmpuint (received, <, 100 * 1024);
+}
+
+static void
+test_history_retry (Pair         *pair,
+                    gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (pair->backup->dir, "history", "history.db", NULL);
+  sqlite3         *db = NULL;
+
+  g_test_summary ("Rows that the disk refused come again when it takes them, without a new row behind them");
+  pair_up (pair);
+  g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (db, "BEGIN IMMEDIATE", NULL, NULL, NULL), ==, SQLITE_OK);
+  sync_node_write_history (pair->master, 700);
+  wait_until (sync_node_count (pair->backup, GEMEL_EVENT_STORE_FAILED) == 1);
+  sqlite3_close (db);
+  wait_until (sync_node_count_history (pair->backup, pair->master->uuid) == 700);
+}
+
 /* --- switchover ------------------------------------------------------------------------------ */
 
 static void
@@ -553,6 +606,8 @@ main (int    argc,
   add ("/sync/state/local-when-the-peer-is-silent", test_state_silent_peer_times_out);
   add ("/sync/link/silent-peer-is-dialled-anew", test_silent_peer_is_dialled_anew);
   add ("/sync/history/union-after-interruptions", test_history_union);
+  add ("/sync/history/lost-files", test_history_lost_files);
+  add ("/sync/history/rows-again-after-a-failure", test_history_retry);
   add ("/sync/switch/quiesced-and-caught-up-are-equal", test_quiesce_and_catch_up);
   add ("/sync/switch/moved-while-quiesced", test_moved_while_quiesced);
   add ("/sync/stats/queued-and-dispatched", test_stats);
