@@ -78,7 +78,9 @@ struct _GemelConfigStream
   GemelPosition    full_head;
   gboolean         keep; /* the present file goes to keep_dir */
   gboolean         replacing;
-  GSource         *retry; /* (nullable): ask again after a failure */
+  GSource         *retry;        /* (nullable): ask again after a failure */
+  guint            retry_ms;     /* longer with each full copy that fails */
+  gboolean         incompatible; /* this version cannot use what the source has */
   GemelPullFigures figures;
 };
 

@@ -10,7 +10,8 @@
 #include <glib/gstdio.h>
 
 #define WAITING_BYTES_MAX (4 * 1024 * 1024) /* received, not yet applied or written */
-#define RETRY_MS          1000
+#define RETRY_MS_MIN      1000
+#define RETRY_MS_MAX      60000
 
 static void apply (GemelConfigStream *self);
 static void write_chunks (GemelConfigStream *self);
@@ -53,6 +54,7 @@ static GSourceFuncs turn_funcs = { NULL, NULL, dispatch_turn, NULL, NULL, NULL }
 void
 gemel_config_pull_init (GemelConfigStream *self)
 {
+  self->retry_ms = RETRY_MS_MIN;
   self->turn = g_source_new (&turn_funcs, sizeof (GSource));
   g_source_set_callback (self->turn, on_turn, self, NULL);
   g_source_set_ready_time (self->turn, -1);
@@ -177,7 +179,7 @@ static void
 retry_later (GemelConfigStream *self)
 {
   gemel_config_pull_reset (self);
-  self->retry = g_timeout_source_new (RETRY_MS);
+  self->retry = g_timeout_source_new (self->retry_ms);
   g_source_set_callback (self->retry, on_retry, self, NULL);
   g_source_attach (self->retry, self->sync->context);
   gemel_sync_update_standing (self->sync);
@@ -188,7 +190,9 @@ fail_full (GemelConfigStream *self,
            const GError      *error)
 {
   gemel_sync_event (self->sync, GEMEL_EVENT_FULL_SYNC_FAILED, "config", error->message, 0);
+  self->incompatible = gemel_error_is (error, GEMEL_ERROR_INCOMPATIBLE);
   retry_later (self);
+  self->retry_ms = MIN (self->retry_ms * 2, RETRY_MS_MAX);
 }
 
 /* --- entries --------------------------------------------------------------------------------- */
@@ -200,8 +204,11 @@ check_level (GemelConfigStream *self)
     return;
   self->level_known = FALSE;
   self->synced = TRUE;
+  self->incompatible = FALSE;
+  self->retry_ms = RETRY_MS_MIN;
   self->sync->standing.had_config = TRUE;
   self->figures.full_sync_needed = FALSE;
+  self->figures.last_pull_unix_us = g_get_real_time ();
   self->figures.last_pull_duration_us = gemel_sync_now_us () - self->asked_us;
   gemel_sync_update_standing (self->sync);
 }

@@ -665,6 +665,20 @@ gemel_config_stream_is_replacing (GemelConfigStream *self)
 }
 
 /**
+ * gemel_config_stream_is_incompatible:
+ * @self: the channel
+ *
+ * Returns: on the puller: whether the last full copy was refused because this version is too old
+ *   for it.
+ * Thread: sync
+ */
+gboolean
+gemel_config_stream_is_incompatible (GemelConfigStream *self)
+{
+  return self->incompatible;
+}
+
+/**
  * gemel_config_stream_is_attached:
  * @self: the channel
  *

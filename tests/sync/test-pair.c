@@ -250,6 +250,34 @@ test_config_listens_again (Pair         *pair,
 }
 
 static void
+set_schema (SyncNode   *node,
+            const char *pragma)
+{
+  g_autofree char *path = g_build_filename (node->dir, "config.db", NULL);
+  sqlite3         *db = NULL;
+
+  g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
+  sqlite3_busy_timeout (db, 5000);
+  g_assert_cmpint (sqlite3_exec (db, pragma, NULL, NULL, NULL), ==, SQLITE_OK);
+  sqlite3_close (db);
+}
+
+static void
+test_config_incompatible (Pair         *pair,
+                          gconstpointer data)
+{
+  g_test_summary ("A backup that is too old for the master's configuration says so, and recovers");
+  pair_up (pair);
+  set_schema (pair->master, "PRAGMA user_version=99");
+  gemel_sync_force_full (pair->backup->sync, "config");
+  wait_until (pair->backup->config_state == GEMEL_CONFIG_STATE_INCOMPATIBLE);
+  g_assert_false (sync_node_is_synced (pair->backup));
+  set_schema (pair->master, "PRAGMA user_version=1");
+  gemel_sync_force_full (pair->backup->sync, "config");
+  wait_until (sync_node_is_synced (pair->backup) && pair->backup->config_state == GEMEL_CONFIG_STATE_GOOD);
+}
+
+static void
 test_config_refused_elsewhere (Pair         *pair,
                                gconstpointer data)
 {
@@ -595,6 +623,7 @@ main (int    argc,
   add ("/sync/config/apply-failure-gives-full-backup", test_config_apply_failure_gives_full);
   add ("/sync/config/applied-together", test_config_applied_together);
   add ("/sync/config/listens-again-after-a-failure", test_config_listens_again);
+  add ("/sync/config/incompatible", test_config_incompatible);
   add ("/sync/config/refused-without-authority", test_config_refused_elsewhere);
   add ("/sync/config/large-copy-while-writing", test_config_large_full);
   add ("/sync/config/puller-restarts-in-a-copy", test_config_puller_restarts_in_copy);
