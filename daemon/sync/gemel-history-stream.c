@@ -37,6 +37,7 @@ struct _GemelHistoryStream
   gboolean      paused;
   GSource      *retry; /* (nullable): rows could not be stored; marks are told again later */
   gint64        last_pull_unix_us;
+  gint64        last_apply_duration_us;
 };
 
 /** One step that comes back later. */
@@ -47,6 +48,7 @@ typedef struct
   guint8              origin[GEMEL_UUID_BYTES];
   guint64             after;
   gsize               size;
+  gint64              began_us;
 } Op;
 
 static void pump (GemelHistoryStream *self);
@@ -446,6 +448,7 @@ on_received (GObject      *source,
   g_autoptr (GError)  error = NULL;
   gboolean            done = gemel_history_receive_finish (self->sync->options.history, result, &mark, &error);
   gsize               size = op->size;
+  gint64              took_us = gemel_sync_now_us () - op->began_us;
 
   memcpy (uuid, op->origin, sizeof uuid);
   if (!op_end (op))
@@ -456,6 +459,8 @@ on_received (GObject      *source,
       self->paused = FALSE;
       gemel_stream_resume (self->stream);
     }
+  if (done)
+    self->last_apply_duration_us = took_us;
   if (done)
     note_received (self, uuid, mark);
   else if (self->retry != NULL)
@@ -491,6 +496,7 @@ take_rows (GemelHistoryStream *self,
   rows = g_bytes_new (reader.data, reader.left);
   op = op_begin (self, uuid);
   op->size = size;
+  op->began_us = gemel_sync_now_us ();
   self->receiving_bytes += size;
   if (!self->paused && self->receiving_bytes > RECEIVING_BYTES_MAX)
     {
@@ -619,4 +625,17 @@ gint64
 gemel_history_stream_get_last_pull_unix_us (GemelHistoryStream *self)
 {
   return self->last_pull_unix_us;
+}
+
+/**
+ * gemel_history_stream_get_last_apply_duration_us:
+ * @self: the channel
+ *
+ * Returns: how long the sink took for the last rows of the peer, its queue included; 0: never.
+ * Thread: sync
+ */
+gint64
+gemel_history_stream_get_last_apply_duration_us (GemelHistoryStream *self)
+{
+  return self->last_apply_duration_us;
 }

@@ -227,6 +227,7 @@ void                gemel_history_stream_connect (GemelHistoryStream *self,
                                                   GemelPeer          *peer);
 gboolean            gemel_history_stream_is_flushed (GemelHistoryStream *self);
 gint64              gemel_history_stream_get_last_pull_unix_us (GemelHistoryStream *self);
+gint64              gemel_history_stream_get_last_apply_duration_us (GemelHistoryStream *self);
 
 /* gemel-door.c */
 GemelDoors *gemel_doors_new (GemelSync *sync);

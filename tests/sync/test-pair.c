@@ -483,6 +483,24 @@ test_silent_peer_is_dialled_anew (Pair         *pair,
 
 /* --- history --------------------------------------------------------------------------------- */
 
+/* Of the last thing told about `history`. */
+static gint64
+get_history_apply_us (SyncNode *node)
+{
+  gint64 found = 0;
+
+  g_mutex_lock (&node->lock);
+  for (guint i = 0; i < node->stats->len; i++)
+    {
+      const GemelProviderStats *stats = &g_array_index (node->stats, GemelProviderStats, i);
+
+      if (strcmp (stats->name, "history") == 0)
+        found = stats->last_apply_duration_us;
+    }
+  g_mutex_unlock (&node->lock);
+  return found;
+}
+
 static void
 test_history_union (Pair         *pair,
                     gconstpointer data)
@@ -500,6 +518,7 @@ test_history_union (Pair         *pair,
   sync_node_connect (pair->master, pair->backup);
   wait_until (sync_node_count_history (pair->backup, pair->master->uuid) == 3500);
   wait_until (sync_node_count_history (pair->master, pair->backup->uuid) == 3000);
+  wait_until (get_history_apply_us (pair->backup) > 0);
 }
 
 static void
