@@ -499,7 +499,18 @@ on_drained (gpointer channel)
   gemel_state_stream_pump (channel);
 }
 
-static const GemelPeerChannel handler = { on_attach, on_detach, on_frame, on_drained };
+static gboolean
+awaits (gpointer channel)
+{
+  GemelStateStream  *self = channel;
+  GemelStatePosition head = gemel_state_store_get_position (self->sync->state);
+
+  if (!self->source)
+    return self->peer_source && !self->synced;
+  return self->asked && !self->level_due && (!self->level || self->acked_seq < head.seq);
+}
+
+static const GemelPeerChannel handler = { on_attach, on_detach, on_frame, on_drained, awaits };
 
 /**
  * gemel_state_stream_connect:
