@@ -12,13 +12,13 @@
 #include "gemel-node.h"
 #include "link/gemel-guard-wire.h"
 #include "system/gemel-log.h"
+#include "system/gemel-memory.h"
 #include "system/gemel-notify.h"
 
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <locale.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
 
@@ -98,11 +98,11 @@ load_settings (const Options *options,
   return g_steal_pointer (&settings);
 }
 
-/* Heartbeats must not wait for a page; what is never touched costs nothing (MCL_ONFAULT). */
 static void
 keep_in_memory (void)
 {
-  (void) mlockall (MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+  if (!gemel_memory_keep ())
+    gemel_log ("node", GEMEL_LOG_INFO, "memory is not locked, so heartbeats may wait for a page; LimitMEMLOCK=infinity allows it");
   /* Keys must not end in a core dump. */
   (void) prctl (PR_SET_DUMPABLE, 0);
 }
