@@ -311,6 +311,28 @@ def test_bad_settings_end_with_a_reason():
             assert word in done.stderr, done.stderr
 
 
+def test_log_settings_touch_only_the_log():
+    """A level of one provider outlives other settings; a provider left out of log.merge is merged no more."""
+    with Pair(paired=False) as pair:
+        node = pair.a
+
+        def provider(name):
+            rows = node.call('Log', 'ListProviders', '(a{sv})', {})
+            return next(row[1:] for row in rows if row[0] == name)
+
+        def set_setting(name, value):
+            node.call('Node', 'SetSetting', '(ssa{sv})', name, value, {})
+        node.call('Log', 'SetLevel', '(ssa{sv})', 'link', 'debug', {})
+        set_setting('log.merge', 'store')
+        assert provider('link')[0] == 'debug' and provider('store')[1]
+        set_setting('events.max', '5000')
+        assert provider('link')[0] == 'debug', provider('link')
+        set_setting('log.merge', '')
+        assert not provider('store')[1]
+        set_setting('log.level', 'trace')
+        assert provider('link')[0] == 'trace'
+
+
 def test_series_of_the_configuration_cache():
     """Size and entries of the cache are sampled and can be read down-sampled."""
     with Pair() as pair:
