@@ -4,6 +4,7 @@
 """Two real daemons on loopback: pairing, replication, takeover, switchover, return."""
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -309,6 +310,17 @@ def test_bad_settings_end_with_a_reason():
                                   capture_output=True, text=True, check=False)
             assert done.returncode == 78, done
             assert word in done.stderr, done.stderr
+
+
+def test_busy_port_is_waited_for():
+    """A port that another process holds is no mistake of a person: the guard tries again until it is free."""
+    with Pair(paired=False) as pair:
+        pair.b.terminate()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+            holder.bind(('127.0.0.1', pair.b.port))
+            pair.b.spawn()
+            wait_for('a try', lambda: 'cannot bind' in pair.b.log())
+        pair.b.wait_name()
 
 
 def test_log_settings_touch_only_the_log():
