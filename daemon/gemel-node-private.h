@@ -29,6 +29,8 @@ struct _GemelNode
   char             *state_dir;
   char             *name;
   GemelSettings    *settings;
+  char             *log_level; /* (nullable): of the settings, as last applied */
+  GStrv             log_merge; /* (nullable): the same */
   GemelNodeIdentity identity;
   GemelKeys         keys;
   gint64            started_unix_us;

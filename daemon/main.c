@@ -4,7 +4,8 @@
  * gemeld: options, log, signals, the main loop. The node does the rest.
  *
  * Exit status: 0 after an orderly stop; 78 (EX_CONFIG) when settings, keys or stores must be mended
- * by a person, so that the guard does not try again; 1 for everything else.
+ * by a person, so that the guard does not try again; 1 for everything else: a bus, an address, a
+ * port or room on the disk may come.
  */
 #include "api/gemel-error.h"
 #include "api/gemel-names.h"
@@ -12,13 +13,13 @@
 #include "gemel-node.h"
 #include "link/gemel-guard-wire.h"
 #include "system/gemel-log.h"
+#include "system/gemel-memory.h"
 #include "system/gemel-notify.h"
 
 #include <fcntl.h>
 #include <glib-unix.h>
 #include <locale.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sysexits.h>
 
@@ -104,11 +105,11 @@ load_settings (const Options *options,
   return g_steal_pointer (&settings);
 }
 
-/* Heartbeats must not wait for a page; what is never touched costs nothing (MCL_ONFAULT). */
 static void
 keep_in_memory (void)
 {
-  (void) mlockall (MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+  if (!gemel_memory_keep ())
+    gemel_log ("node", GEMEL_LOG_INFO, "memory is not locked, so heartbeats may wait for a page; LimitMEMLOCK=infinity allows it");
   /* Keys must not end in a core dump. */
   (void) prctl (PR_SET_DUMPABLE, 0);
 }
@@ -236,6 +237,13 @@ set_up (Program       *program,
   return TRUE;
 }
 
+static gboolean
+may_pass (const GError *error)
+{
+  return error->domain != GEMEL_ERROR || error->code == GEMEL_ERROR_FAILED || error->code == GEMEL_ERROR_BUSY ||
+         error->code == GEMEL_ERROR_DISK_FULL || error->code == GEMEL_ERROR_TIMEOUT;
+}
+
 static int
 run (const Options *options)
 {
@@ -269,8 +277,7 @@ run (const Options *options)
   else
     {
       gemel_log_error ("node", "starting", local_error);
-      /* What a person must mend is ours to name; a bus that is not there yet may come. */
-      program.status = local_error->domain == GEMEL_ERROR ? EX_CONFIG : EXIT_FAILURE;
+      program.status = may_pass (local_error) ? EXIT_FAILURE : EX_CONFIG;
     }
   if (program.node != NULL)
     gemel_node_set_surface (program.node, NULL, NULL);

@@ -4,6 +4,7 @@
 """Two real daemons on loopback: pairing, replication, takeover, switchover, return."""
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -341,6 +342,39 @@ def test_bad_settings_end_with_a_reason():
                                   capture_output=True, text=True, check=False)
             assert done.returncode == 78, done
             assert word in done.stderr, done.stderr
+
+
+def test_busy_port_is_waited_for():
+    """A port that another process holds is no mistake of a person: the guard tries again until it is free."""
+    with Pair(paired=False) as pair:
+        pair.b.terminate()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+            holder.bind(('127.0.0.1', pair.b.port))
+            pair.b.spawn()
+            wait_for('a try', lambda: 'cannot bind' in pair.b.log())
+        pair.b.wait_name()
+
+
+def test_log_settings_touch_only_the_log():
+    """A level of one provider outlives other settings; a provider left out of log.merge is merged no more."""
+    with Pair(paired=False) as pair:
+        node = pair.a
+
+        def provider(name):
+            rows = node.call('Log', 'ListProviders', '(a{sv})', {})
+            return next(row[1:] for row in rows if row[0] == name)
+
+        def set_setting(name, value):
+            node.call('Node', 'SetSetting', '(ssa{sv})', name, value, {})
+        node.call('Log', 'SetLevel', '(ssa{sv})', 'link', 'debug', {})
+        set_setting('log.merge', 'store')
+        assert provider('link')[0] == 'debug' and provider('store')[1]
+        set_setting('events.max', '5000')
+        assert provider('link')[0] == 'debug', provider('link')
+        set_setting('log.merge', '')
+        assert not provider('store')[1]
+        set_setting('log.level', 'trace')
+        assert provider('link')[0] == 'trace'
 
 
 def test_series_of_the_configuration_cache():
