@@ -131,6 +131,12 @@ class HistoryWriter(Writer):
         return 'local'
 
 
+def is_odd_end(line):
+    """Whether a line of a log tells of a crash or of what comes before one."""
+    ended = 'died of signal' in line and 'died of signal 9' not in line
+    return ended or 'exited with status' in line and 'exited with status 0' not in line or 'assertion' in line or 'Sanitizer' in line or 'BACKTRACE' in line
+
+
 def owner(node):
     """Unique bus name of the daemon of a node; empty when it is not there."""
     try:
@@ -275,6 +281,7 @@ class Judge:
         levels = sorted(node.level() for node in (self.pair.a, self.pair.b))
         self._expect('nodes too many or too few active', [] if levels == ['active', 'warm'] else levels)
         self._changeovers()
+        self._deaths()
         assert not self.wrong, '; '.join(self.wrong)
 
     def _config_of(self, node):
@@ -294,6 +301,16 @@ class Judge:
                      [(origin[:8], name, row[name]) for origin, row in ledger.items() for name in ('gaps', 'duplicates') if row[name]])
         rows = sum(row['rows'] for row in ledger.values())
         self._expect(f'rows of {node.name} that ledger and query count differently', [(rows, len(found))] if rows != len(found) else [])
+
+    def _deaths(self):
+        """No process ended in another way than by the killer or in order."""
+        for node in (self.pair.a, self.pair.b):
+            with open(node.log_path, encoding='utf-8', errors='replace') as log:
+                lines = log.readlines()
+            odd = [number for number, line in enumerate(lines) if is_odd_end(line)]
+            for number in odd:
+                print('# ' + '# '.join(lines[max(0, number - 6):number + 1]), end='')
+            self._expect(f'odd ends of processes of {node.name}', [lines[number].strip() for number in odd])
 
     def _changeovers(self):
         causes, terms, codes = collections.Counter(), collections.defaultdict(list), collections.Counter()
