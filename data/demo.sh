@@ -91,7 +91,7 @@ rm -rf "$demo"
 (umask 077 && mkdir -p "$demo/node-a" "$demo/node-b") || exit 1
 echo $$ >"$demo/pid"
 
-guard_a='' guard_b='' bus_a='' bus_b='' modules=''
+guard_a='' guard_b='' bus_a='' bus_b='' watch='' modules=''
 
 # end_process PID: asks it to end, and kills it with its children when it does not.
 end_process ()
@@ -114,8 +114,8 @@ clean_up ()
 {
   trap '' INT TERM HUP
   release_modules
-  for node_guard in $guard_b $guard_a $bus_b $bus_a; do
-    end_process "$node_guard"
+  for process in $watch $guard_b $guard_a $bus_b $bus_a; do
+    end_process "$process"
   done
   rm -f "$demo/pid"
 }
@@ -231,7 +231,14 @@ From another terminal:
 Ctrl-C ends the demo. Logs: $demo/node-a/log, $demo/node-b/log
 
 HELP
-  "$build/daemon/ctl/gemelctl" --bus-address "$address_a" watch &
+  # The live view covers the screen, so these lines stay until they were read.
+  if [ -t 0 ] && [ -t 1 ]; then
+    printf 'Enter shows the pair live (the lines come back when it ends): '
+    read -r _ || exit 0
+  fi
+  # In the background a signal is handled at once; the keyboard goes to it all the same.
+  exec 3<&0
+  "$build/daemon/ctl/gemelctl" --bus-address "$address_a" watch <&3 &
   watch=$!
   wait "$watch"
 }

@@ -42,7 +42,8 @@ bench_init (Bench            *b,
   gemel_core_settings_init (&settings, GEMEL_PROFILE_LAN, role);
   settings.slot = role == GEMEL_ROLE_BACKUP;
   settings.recovery_mode = mode;
-  gemel_core_init (&b->core, &settings, &stable, TRUE, NONCE, b->now_us, b->now_us + G_TIME_SPAN_DAY);
+  gemel_core_init (&b->core, &settings, &stable, TRUE, NONCE, b->now_us,
+                   b->now_us + G_TIME_SPAN_DAY);
   step (b, GEMEL_INPUT_TICK);
   step (b, GEMEL_INPUT_LINK_UP);
   b->in.u.sync.eligible = TRUE;
@@ -796,7 +797,8 @@ test_edge_table_has_no_row_twice (void)
 
   for (guint i = 0; i < n; i++)
     g_assert_cmpuint (gemel_core_edge_index (edges[i].from, edges[i].to, edges[i].cause), ==, i);
-  g_assert_cmpuint (gemel_core_edge_index (GEMEL_STATE_FAULT, GEMEL_STATE_ACTIVE, GEMEL_CAUSE_NONE), ==, G_MAXUINT);
+  g_assert_cmpuint (gemel_core_edge_index (GEMEL_STATE_FAULT, GEMEL_STATE_ACTIVE, GEMEL_CAUSE_NONE),
+                    ==, G_MAXUINT);
 }
 
 typedef struct
@@ -816,7 +818,8 @@ static const Test tests[] = {
   { "/core/steps/row-6-term-jump-is-refused", test_term_jump_is_refused },
   { "/core/steps/row-7-silence-makes-a-standby-take-over", test_silence_makes_a_standby_take_over },
   { "/core/steps/row-7-ineligible-node-never-takes-over", test_ineligible_node_never_takes_over },
-  { "/core/steps/row-8-switchover-is-refused-with-a-reason", test_switchover_is_refused_with_a_reason },
+  { "/core/steps/row-8-switchover-is-refused-with-a-reason",
+    test_switchover_is_refused_with_a_reason },
   { "/core/steps/row-8b-ready-waits-for-disk-and-data", test_ready_waits_for_disk_and_data },
   { "/core/steps/row-9-stops-before-it-commits", test_handover_stops_before_it_commits },
   { "/core/steps/row-9-promises-to-stay-away", test_handover_promises_to_stay_away },
@@ -829,7 +832,8 @@ static const Test tests[] = {
   { "/core/steps/row-13-long-stall-makes-undecided", test_long_stall_makes_undecided },
   { "/core/steps/row-13-clock-jump-only-tells", test_clock_jump_only_tells },
   { "/core/steps/row-14-notice-counts-for-its-term", test_death_notice_counts_for_its_term },
-  { "/core/steps/row-14-notice-is-nothing-to-an-active-node", test_death_notice_is_nothing_to_an_active_node },
+  { "/core/steps/row-14-notice-is-nothing-to-an-active-node",
+    test_death_notice_is_nothing_to_an_active_node },
   { "/core/steps/row-14-holder-goes-first-when-the-active-restarted", test_holder_goes_first },
   { "/core/steps/row-14-who-never-was-in-step-holds-nothing", test_who_never_was_in_step_holds_nothing },
   { "/core/steps/row-3-master-waits-for-the-holder", test_master_waits_for_the_holder },
@@ -849,7 +853,8 @@ main (int    argc,
       char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_summary ("Each row of the transition table that holds without a witness, one core by hand.");
+  g_test_summary ("Each row of the transition table that holds without a witness, one core by "
+                  "hand.");
   for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add_func (tests[i].path, tests[i].test);
   return g_test_run ();

@@ -208,7 +208,9 @@ test_wrong_thresholds_are_refused_with_a_reason (void)
       g_assert_false (sysmon_threshold_parse (SYSMON_ALARM_CPU_HIGH, bad[i][0], (gssize) strlen (bad[i][0]), &threshold, &local_error));
       g_assert_error (local_error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS);
       g_assert_nonnull (strstr (local_error->message, bad[i][1]));
-      g_assert_cmpmem (&threshold, sizeof threshold, &limits, sizeof limits);
+      g_assert_cmpfloat_with_epsilon (threshold.raise, limits.raise, 1e-9);
+      g_assert_cmpfloat_with_epsilon (threshold.clear, limits.clear, 1e-9);
+      g_assert_cmpuint (threshold.for_ms, ==, limits.for_ms);
     }
 }
 

@@ -334,10 +334,12 @@ def test_series_of_the_configuration_cache():
     """Size and entries of the cache are sampled and can be read down-sampled."""
     with Pair() as pair:
         path = '/org/gemel/Gemel1/provider/config'
-        points = wait_for('a sample', lambda: pair.a.call('Provider', 'GetSeries', '(sttua{sv})', 'cache-entries', 0, 0, 10, {},
-                                                          path=path))
+
+        def ask(series):
+            return pair.a.call('Provider', 'GetSeries', '(sttua{sv})', series, 0, 0, 10, {}, path=path)
+        points = wait_for('a sample', lambda: ask('cache-entries'))
         assert len(points) >= 1 and points[0][0] > 0, points
-        expect_error('NotFound', pair.a.call, 'Provider', 'GetSeries', '(sttua{sv})', 'nonsense', 0, 0, 10, {}, path=path)
+        expect_error('NotFound', ask, 'nonsense')
 
 
 def test_describe_is_the_snapshot():
