@@ -236,6 +236,15 @@ set_up (Program       *program,
   return TRUE;
 }
 
+/* Whether trying again later can help: a bus that is not there yet, a port that a killed daemon
+ * still holds until its last thread is gone, a disk that somebody clears. The rest needs a person. */
+static gboolean
+passes_by_itself (const GError *error)
+{
+  return error->domain != GEMEL_ERROR || gemel_error_is (error, GEMEL_ERROR_BUSY) ||
+         gemel_error_is (error, GEMEL_ERROR_DISK_FULL);
+}
+
 static int
 run (const Options *options)
 {
@@ -269,8 +278,7 @@ run (const Options *options)
   else
     {
       gemel_log_error ("node", "starting", local_error);
-      /* What a person must mend is ours to name; a bus that is not there yet may come. */
-      program.status = local_error->domain == GEMEL_ERROR ? EX_CONFIG : EXIT_FAILURE;
+      program.status = passes_by_itself (local_error) ? EXIT_FAILURE : EX_CONFIG;
     }
   if (program.node != NULL)
     gemel_node_set_surface (program.node, NULL, NULL);

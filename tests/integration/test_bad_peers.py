@@ -8,6 +8,7 @@ import random
 import socket
 import ssl
 import subprocess
+import threading
 import time
 
 from pair import PEER_PATH, Pair, wait_for
@@ -154,6 +155,30 @@ def test_garbage_datagrams():
                      lambda n=node: n.get('Peer', 'DatagramsBad', path=PEER_PATH) >= before[n.name] + 500)
         assert pair.a.get('Peer', 'DatagramsWork', path=PEER_PATH) and pair.b.get('Peer', 'DatagramsWork', path=PEER_PATH)
         unharmed.check('garbage datagrams')
+
+
+def test_port_held_by_another_program():
+    """A daemon that finds its port taken says so and is started again until the port is free."""
+    with Pair(SETTINGS) as pair:
+        pair.b.kill_all()
+        holder = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        wait_for('the port of the killed daemon', lambda: bind_port(holder, pair.b.port))
+        starting = threading.Thread(target=pair.b.start)
+        starting.start()
+        with open(pair.b.log_path, encoding='utf-8') as log:
+            wait_for('two attempts', lambda: log.seek(0) == 0 and log.read().count('Address already in use') >= 2)
+        holder.close()
+        starting.join()
+        pair.wait_level()
+
+
+def bind_port(holder, port):
+    """Binds a port of loopback; returns whether it was free."""
+    try:
+        holder.bind(('127.0.0.1', port))
+        return True
+    except OSError:
+        return False
 
 
 if __name__ == '__main__':
