@@ -9,7 +9,6 @@ was refused or unknown is never repeated, so a row that is there twice was made 
 import collections
 import os
 import random
-import shutil
 import signal
 import subprocess
 import threading
@@ -195,11 +194,9 @@ class Chaos:
     def _tell_processes(self):
         for node in (self.pair.a, self.pair.b):
             for pid in [node.process.pid] + (children_of(node.process.pid) if not is_gone(node.process.pid) else []):
-                state = subprocess.run(['ps', '-o', 'pid,ppid,stat,etimes,wchan:32,args', '-p', str(pid)], capture_output=True, text=True, check=False)
+                state = subprocess.run(['ps', '-o', 'pid,ppid,stat,etimes,wchan:32,args', '-p', str(pid)],
+                                       capture_output=True, text=True, check=False)
                 print(f'# {node.name}: {state.stdout.splitlines()[-1]}', flush=True)
-                if shutil.which('gdb'):
-                    trace = subprocess.run(['gdb', '-p', str(pid), '-batch', '-ex', 'thread apply all bt'], capture_output=True, text=True, check=False)
-                    print('# ' + trace.stdout.replace('\n', '\n# '), flush=True)
 
     def _wait_other_daemon(self, node, before):
         wait_for(f'another daemon of {node.name}', lambda: owner(node) not in ('', before), SETTLE_S)
