@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The Gemel authors
 # Measures everything and prints tables: parts by themselves, a running pair, and others beside it
 # where they are installed (apt-get install keepalived redis-server; keepalived also needs root).
 #

@@ -52,7 +52,8 @@ def head(title):
 
 def open_client(node, *arguments):
     """Starts a client at the door of a node; returns when its door is open."""
-    client = subprocess.Popen([program('bench-takeover'), '--bus', node.bus_address, *arguments], stdout=subprocess.PIPE, text=True)
+    client = subprocess.Popen([program('bench-takeover'), '--bus', node.bus_address, *arguments],
+                              stdout=subprocess.PIPE, text=True)
     assert client.stdout.readline() == 'ready\n', 'the client did not get a door'
     return client
 
@@ -67,7 +68,8 @@ def result(client):
 def settle(pair):
     """Waits for a level pair that had a moment of rest."""
     pair.wait_level()
-    wait_for('datagrams', lambda: all(node.get('Peer', 'DatagramsWork', path=PEER_PATH) for node in (pair.a, pair.b)))
+    wait_for('datagrams', lambda: all(node.get('Peer', 'DatagramsWork', path=PEER_PATH)
+                                      for node in (pair.a, pair.b)))
     time.sleep(0.5)
 
 
@@ -87,9 +89,11 @@ def kill_once(pair, silent):
     active, standby = pair.active(), pair.standby()
     after = standby.last_event()
     pids = [active.daemon_pid()] + ([active.process.pid] if silent else [])
-    client = open_client(standby, *[word for pid in reversed(pids) for word in ('--kill', str(pid))])
+    client = open_client(standby,
+                         *[word for pid in reversed(pids) for word in ('--kill', str(pid))])
     start, start_unix, first, _ = result(client)
-    wait_for('the event', lambda: any(event['code'] == 'changeover' for event in standby.events(after=after)))
+    wait_for('the event',
+             lambda: any(event['code'] == 'changeover' for event in standby.events(after=after)))
     if silent:
         active.process.wait()
         standby.wait_level('active')
@@ -164,26 +168,32 @@ def idle(pair, seconds):
         memory = [memory_kib(pid) for pid in pids]
         row(f'{what} node idle, guard + gemeld: PSS', [sum(pss for pss, _ in memory) / 1024], 'MB')
         row(f'{what} node idle, guard + gemeld: RSS', [sum(rss for _, rss in memory) / 1024], 'MB')
-        row(f'{what} node idle, guard + gemeld: processor, {seconds} s', [used / seconds * 100], '% core')
+        row(f'{what} node idle, guard + gemeld: processor, {seconds} s', [used / seconds * 100],
+            '% core')
 
 
 def throughput(pair, seconds):
     """The rows of the data door."""
     settle(pair)
     active = pair.active()
-    for kind, clients, batch in (('state', 1, 1), ('state', 50, 16), ('config', 1, 1), ('config', 8, 1)):
+    for kind, clients, batch in (('state', 1, 1), ('state', 50, 16), ('config', 1, 1),
+                                 ('config', 8, 1)):
         node = pair.a if kind == 'config' else active
-        done = subprocess.run([program('bench-door'), '--bus', node.bus_address, '--kind', kind, '--durability', 'pair',
-                               '--clients', str(clients), '--batch', str(batch), '--seconds', str(seconds)],
+        done = subprocess.run([program('bench-door'), '--bus', node.bus_address, '--kind', kind,
+                               '--durability', 'pair',
+                               '--clients', str(clients), '--batch', str(batch), '--seconds',
+                               str(seconds)],
                               stdout=subprocess.PIPE, text=True, check=True)
         rate, p50, p99, short = [float(word) for word in done.stdout.split()]
         name = f'{kind}, data door, pair, {clients} clients x {batch}'
-        print(f'| {name:<44} | {rate:>10.0f} | {p50:>9.0f} | {p99:>9.0f} | {short:>14.0f} |', flush=True)
+        print(f'| {name:<44} | {rate:>10.0f} | {p50:>9.0f} | {p99:>9.0f} | {short:>14.0f} |',
+              flush=True)
 
 
 def main():
     """The parts that were asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--runs', type=int, default=20)
     parser.add_argument('--silent', type=int, default=5)
     parser.add_argument('--idle', type=int, default=60)

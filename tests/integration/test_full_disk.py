@@ -27,7 +27,8 @@ def pair_with_small_disk(which):
     pair = Pair(SETTINGS)
     state = os.path.join(getattr(pair, which).folder, 'state')
     os.mkdir(state, mode=0o700)
-    if subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={DISK_BYTES},mode=0700', 'gemel-test', state],
+    if subprocess.run(['mount', '-t', 'tmpfs', '-o', f'size={DISK_BYTES},mode=0700', 'gemel-test',
+                       state],
                       capture_output=True, check=False).returncode != 0:
         pair.close()
         raise Skip('a tmpfs cannot be mounted: it needs root')
@@ -78,10 +79,12 @@ def check_kept(pair, base, n_history, configs):
     """Everything that was acknowledged is on both nodes."""
     acknowledged = {base + number * 100 + i for number in range(n_history) for i in range(100)}
     for node in (pair.a, pair.b):
-        wait_for(f'the acknowledged history on {node.name}', lambda node=node: acknowledged <= times_on(node, base))
+        wait_for(f'the acknowledged history on {node.name}',
+                 lambda node=node: acknowledged <= times_on(node, base))
         for prefix, count in configs:
             for number in range(count):
-                assert node.get_config('disk', f'{prefix}{number}') is not None, f'{node.name} lost {prefix}{number}'
+                assert node.get_config(
+                    'disk', f'{prefix}{number}') is not None, f'{node.name} lost {prefix}{number}'
 
 
 def write_again(function, *arguments, **options):
@@ -98,10 +101,12 @@ def test_master_disk_fills_up():
         base = time.time_ns() // 1000
         pair.a.set_config('disk', 'before', '1')
         filler = fill(state)
-        n_config, error = write_until_refused(lambda number: pair.a.set_config('disk', f'full{number}', VALUE))
+        n_config, error = write_until_refused(
+            lambda number: pair.a.set_config('disk', f'full{number}', VALUE))
         assert error == 'DiskFull', error
         n_history, error = write_until_refused(
-            lambda number: pair.a.write_history([('disk', base + number * 100 + i, 0, 0.5) for i in range(100)]))
+            lambda number: pair.a.write_history([('disk', base + number * 100 + i, 0, 0.5)
+                                                 for i in range(100)]))
         assert error == 'DiskFull', error
         print(f'# taken before the refusal: {n_config} configuration records, {n_history} history batches')
         assert pair.a.get_config('disk', 'before') == '1'
@@ -112,7 +117,8 @@ def test_master_disk_fills_up():
         write_again(pair.a.write_history, [('later', base, 0, 1.0)])
         pair.wait_level()
         check_kept(pair, base, n_history, (('full', n_config),))
-        wait_for('equal heads', lambda: pair.a.get('Config', 'HeadHash') == pair.b.get('Config', 'HeadHash'))
+        wait_for('equal heads',
+                 lambda: pair.a.get('Config', 'HeadHash') == pair.b.get('Config', 'HeadHash'))
 
 
 def test_standby_disk_fills_up():
@@ -128,9 +134,11 @@ def test_standby_disk_fills_up():
                 assert pair.b.get_config('disk', f'full{number}') == VALUE
         os.unlink(filler)
         pair.wait_level()
-        wait_for('equal heads', lambda: pair.a.get('Config', 'HeadHash') == pair.b.get('Config', 'HeadHash'))
+        wait_for('equal heads',
+                 lambda: pair.a.get('Config', 'HeadHash') == pair.b.get('Config', 'HeadHash'))
         check_kept(pair, 0, 0, (('full', len(reached)),))
 
 
 if __name__ == '__main__':
-    run([(name[5:].replace('_', '-'), function) for name, function in list(globals().items()) if name.startswith('test_')])
+    run([(name[5:].replace('_', '-'), function) for name,
+         function in list(globals().items()) if name.startswith('test_')])
