@@ -29,7 +29,8 @@ python=/usr/bin/python3
 echo "machine: $(nproc) processors, $(uname -sr), load $(cut -d' ' -f1-3 /proc/loadavg)"
 echo "disk: $(df --output=fstype,source "${TMPDIR:-/tmp}" | tail -n 1)"
 failed=0
-$python tests/bench/takeover.py --runs $runs --silent $silent --idle $idle --seconds $seconds || failed=1
+$python tests/bench/takeover.py --runs $runs --silent $silent --idle $idle --seconds $seconds ||
+  failed=1
 $python tests/bench/peers.py --runs $peers --seconds $seconds || failed=1
 for part in store sync history; do
   echo

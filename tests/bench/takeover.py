@@ -28,7 +28,7 @@ def program(name):
 
 
 class Bench(Pair):
-    """A pair with the settings that a fresh installation has; only the person decides who comes back."""
+    """A pair with the settings of a fresh installation; a person decides who comes back."""
 
     def __init__(self):
         super().__init__(DEFAULTS)
@@ -41,13 +41,15 @@ def row(name, values, unit='ms'):
     """One line of the table."""
     values = sorted(values)
     p95 = values[min(len(values) - 1, int(len(values) * 0.95))]
-    print(f'| {name:<58} | {len(values):>3} | {statistics.median(values):>9.2f} | {values[0]:>9.2f} | {p95:>9.2f} | {values[-1]:>9.2f} '
+    print(f'| {name:<58} | {len(values):>3} | {statistics.median(values):>9.2f} '
+          f'| {values[0]:>9.2f} | {p95:>9.2f} | {values[-1]:>9.2f} '
           f'| {unit:<6} |', flush=True)
 
 
 def head(title):
     """Heading of a table."""
-    print(f'\n{title}\n| {"":<58} | {"n":>3} | {"median":>9} | {"least":>9} | {"p95":>9} | {"most":>9} | {"unit":<6} |')
+    print(f'\n{title}\n| {"":<58} | {"n":>3} | {"median":>9} | {"least":>9} | {"p95":>9} '
+          f'| {"most":>9} | {"unit":<6} |')
 
 
 def open_client(node, *arguments):
@@ -84,7 +86,7 @@ def steps_of(node, after, start_unix_us):
 
 
 def kill_once(pair, silent):
-    """Kills the active node's daemon, or all of the node; returns milliseconds to the first write, and steps."""
+    """Kills the active daemon, or all of its node; returns ms to the first write, and steps."""
     settle(pair)
     active, standby = pair.active(), pair.standby()
     after = standby.last_event()
@@ -103,7 +105,9 @@ def kill_once(pair, silent):
 
 def takeovers(pair, runs, silent):
     """The rows of a takeover."""
-    what = 'guard and gemeld killed together: silence' if silent else 'kill -9 of gemeld: death notice'
+    what = 'kill -9 of gemeld: death notice'
+    if silent:
+        what = 'guard and gemeld killed together: silence'
     times, steps = [], {}
     for _ in range(runs):
         taken, found = kill_once(pair, silent)
@@ -212,7 +216,8 @@ def main():
         if 'silent' in parts:
             takeovers(pair, options.silent, True)
         if 'throughput' in parts:
-            print(f'\n| {"throughput, 100 byte values":<44} | {"updates/s":>10} | {"p50, µs":>9} | {"p99, µs":>9} | {"less than pair":>14} |')
+            print(f'\n| {"throughput, 100 byte values":<44} | {"updates/s":>10} '
+                  f'| {"p50, µs":>9} | {"p99, µs":>9} | {"less than pair":>14} |')
             throughput(pair, options.seconds)
 
 

@@ -71,7 +71,7 @@ class Writer(threading.Thread):
 
 
 class ConfigWriter(Writer):
-    """Configuration on the master: every record new, every fifth write also one that is overwritten."""
+    """Configuration on the master: every record new, every fifth write also overwrites one."""
 
     def __init__(self, pair):
         super().__init__(pair, CONFIG_PERIOD_S)
@@ -92,7 +92,7 @@ class ConfigWriter(Writer):
 
 
 class StateWriter(Writer):
-    """Runtime state on whichever node takes it; a key's value only grows, some keys are written once."""
+    """Runtime state on whichever node takes it; a key's value only grows, some keys stay."""
 
     def __init__(self, pair):
         super().__init__(pair, STATE_PERIOD_S)
@@ -135,7 +135,8 @@ class HistoryWriter(Writer):
 def is_odd_end(line):
     """Whether a line of a log tells of a crash or of what comes before one."""
     ended = 'died of signal' in line and 'died of signal 9' not in line
-    return ended or 'exited with status' in line and 'exited with status 0' not in line or 'assertion' in line or 'Sanitizer' in line or 'BACKTRACE' in line
+    left = 'exited with status' in line and 'exited with status 0' not in line
+    return ended or left or any(word in line for word in ('assertion', 'Sanitizer', 'BACKTRACE'))
 
 
 def owner(node):
@@ -182,7 +183,9 @@ class Chaos:
         length = self.random.uniform(0.05, 4)
         time.sleep(self.random.uniform(0, 0.4))
         active = node.level() == 'active'
-        name = f'{token} of the {"active" if active else "standby"} node' if token != 'switchover' else token
+        name = token
+        if token != 'switchover':
+            name += f' of the {"active" if active else "standby"} node'
         print(f'# {sum(self.done.values()) + 1}: {name} ({node.name})', flush=True)
         start = time.monotonic()
         try:
@@ -260,7 +263,7 @@ class Judge:
             self.wrong.append(f'{what}: {len(bad)}, such as {bad[:5]}')
 
     def check_state(self, fault):
-        """What was acknowledged as `pair` up to now is on both nodes, at once: nobody may wait for it."""
+        """What was acknowledged as `pair` up to now is on both nodes; nobody waits for it."""
         promised = {key: value for key, value in self.state.pair_acknowledged.copy().items()
                     if value > self.lost.get(key, 0)}
         for node in (self.pair.a, self.pair.b):
@@ -268,7 +271,8 @@ class Judge:
             self.lost.update((key, value) for key, value, _ in old)
             if old:
                 self.wrong.append(
-                    f'state acknowledged as pair that {node.name} did not have after fault {fault}: {len(old)}, '
+                    f'state acknowledged as pair that {node.name} did not have after fault '
+                    f'{fault}: {len(old)}, '
                                   f'such as (key, promised, found) {old[:3]}')
                 print('# ' + self.wrong[-1], flush=True)
 
@@ -366,7 +370,7 @@ def read_config(node):
 
 
 def read_history(node):
-    """Times of all rows; one that is there twice within a page comes twice, the ledger tells the rest."""
+    """Times of all rows; twice within a page comes twice, the ledger tells the rest."""
     after = 0
     while True:
         rows = node.call('History', 'Query', '(sxxua{sv})', '', after, 0, PAGE, {})
@@ -412,8 +416,10 @@ def run_chaos(pair, seed, kills):
     wait_for('equal heads',
              lambda: pair.a.get('Config', 'HeadHash') == pair.b.get('Config', 'HeadHash'))
     for writer in writers:
-        print(f'# {type(writer).__name__}: acknowledged {dict(writer.acknowledged)}, refused {dict(writer.refused)}')
+        print(f'# {type(writer).__name__}: acknowledged {dict(writer.acknowledged)}, '
+              f'refused {dict(writer.refused)}')
     for name, times in sorted(chaos.level_after_ms.items()):
         times.sort()
-        print(f'# {len(times)} x {name}: level after {times[len(times) // 2]:.0f} ms (median), {times[-1]:.0f} ms (worst)')
+        print(f'# {len(times)} x {name}: level after {times[len(times) // 2]:.0f} ms (median), '
+              f'{times[-1]:.0f} ms (worst)')
     judge.judge()

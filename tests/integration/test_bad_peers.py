@@ -54,7 +54,7 @@ def tls_context(certificate=None, version=ssl.TLSVersion.TLSv1_3, protocol=None)
 
 
 def is_shut_out(port, context):
-    """Shakes hands, sends a little and waits for the end; returns whether nothing was ever said to it."""
+    """Shakes hands, sends a little, waits for the end; returns whether it was told nothing."""
     with socket.create_connection(('127.0.0.1', port), timeout=10) as plain:
         try:
             with context.wrap_socket(plain) as tls:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copyright (C) 2026 The Gemel authors
-"""A disk that fills up: writes are refused by name, nothing acknowledged is lost, and it recovers."""
+"""A disk that fills up: writes are refused, nothing acknowledged is lost, it recovers."""
 import contextlib
 import os
 import shutil
@@ -55,7 +55,7 @@ def fill(state):
 
 
 def write_until_refused(write):
-    """Calls write(number) until it is refused; returns how many were acknowledged and the error's name."""
+    """Calls write(number) until it is refused; returns how many were taken, and the error."""
     for number in range(WRITES_MAX):
         try:
             write(number)
@@ -96,7 +96,7 @@ def write_again(function, *arguments, **options):
 
 
 def test_master_disk_fills_up():
-    """The active master: configuration and history refused with DiskFull; state goes on; then it recovers."""
+    """The active master: DiskFull for configuration and history, state goes on; it recovers."""
     with pair_with_small_disk('a') as (pair, state):
         base = time.time_ns() // 1000
         pair.a.set_config('disk', 'before', '1')
@@ -108,7 +108,8 @@ def test_master_disk_fills_up():
             lambda number: pair.a.write_history([('disk', base + number * 100 + i, 0, 0.5)
                                                  for i in range(100)]))
         assert error == 'DiskFull', error
-        print(f'# taken before the refusal: {n_config} configuration records, {n_history} history batches')
+        print(f'# taken before the refusal: {n_config} configuration records, '
+              f'{n_history} history batches')
         assert pair.a.get_config('disk', 'before') == '1'
         assert sorted((pair.a.level(), pair.b.level())) == ['active', 'warm']
         assert pair.active().post_state('disk', 'k', 'v')[2] in ('pair', 'local')
@@ -122,7 +123,7 @@ def test_master_disk_fills_up():
 
 
 def test_standby_disk_fills_up():
-    """The standby: the active node works on, `pair` is told only where it is true; then the standby catches up."""
+    """The standby: `pair` is told only where it is true; then the standby catches up."""
     with pair_with_small_disk('b') as (pair, state):
         filler = fill(state)
         reached = [pair.a.set_config('disk', f'full{number}', VALUE)[2] for number in range(300)]
