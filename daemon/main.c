@@ -237,11 +237,14 @@ set_up (Program       *program,
   return TRUE;
 }
 
+/* Whether trying again later can help: a bus that is not there yet, a port that a killed daemon
+ * still holds until its last thread is gone, a disk that somebody clears. The rest needs a person. */
 static gboolean
-may_pass (const GError *error)
+passes_by_itself (const GError *error)
 {
-  return error->domain != GEMEL_ERROR || error->code == GEMEL_ERROR_FAILED || error->code == GEMEL_ERROR_BUSY ||
-         error->code == GEMEL_ERROR_DISK_FULL || error->code == GEMEL_ERROR_TIMEOUT;
+  return error->domain != GEMEL_ERROR || gemel_error_is (error, GEMEL_ERROR_BUSY) ||
+         gemel_error_is (error, GEMEL_ERROR_DISK_FULL) ||
+         gemel_error_is (error, GEMEL_ERROR_FAILED) || gemel_error_is (error, GEMEL_ERROR_TIMEOUT);
 }
 
 static int
@@ -277,7 +280,7 @@ run (const Options *options)
   else
     {
       gemel_log_error ("node", "starting", local_error);
-      program.status = may_pass (local_error) ? EXIT_FAILURE : EX_CONFIG;
+      program.status = passes_by_itself (local_error) ? EXIT_FAILURE : EX_CONFIG;
     }
   if (program.node != NULL)
     gemel_node_set_surface (program.node, NULL, NULL);
