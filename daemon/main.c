@@ -14,13 +14,18 @@
 #include "system/gemel-log.h"
 #include "system/gemel-notify.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
+#include <linux/capability.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #define CONFIG_FILE      "/etc/gemel/gemel.conf"
 #define CONFIG_DIR       "/etc/gemel/gemel.conf.d"
@@ -104,11 +109,29 @@ load_settings (const Options *options,
   return g_steal_pointer (&settings);
 }
 
-/* Heartbeats must not wait for a page; what is never touched costs nothing (MCL_ONFAULT). */
+static gboolean
+may_lock_without_limit (void)
+{
+  struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+  struct __user_cap_data_struct   data[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+  struct rlimit                   limit;
+
+  if (getrlimit (RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY)
+    return TRUE;
+  return syscall (SYS_capget, &header, data) == 0 &&
+         (data[CAP_TO_INDEX (CAP_IPC_LOCK)].effective & CAP_TO_MASK (CAP_IPC_LOCK)) != 0;
+}
+
+/* Heartbeats must not wait for a page; what is never touched costs nothing (MCL_ONFAULT). Under a
+ * finite limit MCL_FUTURE would let later threads and allocations fail: then nothing is locked. */
 static void
 keep_in_memory (void)
 {
-  (void) mlockall (MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+  if (!may_lock_without_limit ())
+    gemel_log ("node", GEMEL_LOG_INFO,
+               "memory is not locked: the limit is finite; LimitMEMLOCK=infinity in the unit lifts it");
+  else if (mlockall (MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
+    gemel_log ("node", GEMEL_LOG_INFO, "memory is not locked: %s", g_strerror (errno));
   /* Keys must not end in a core dump. */
   (void) prctl (PR_SET_DUMPABLE, 0);
 }
