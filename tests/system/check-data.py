@@ -56,6 +56,7 @@ def unit_starts_the_guard(tmp):
     assert "@" not in re.sub(r"@(system-service|privileged)", "", text), "a placeholder is left"
     for line in ("Type=notify", "NotifyAccess=all", "User=gemel", "RestrictRealtime=no",
                  "LimitMEMLOCK=infinity", "WatchdogSignal=SIGABRT", "KillMode=mixed",
+                 "StartLimitIntervalSec=0", "RestartPreventExitStatus=78",
                  "Alias=dbus-org.gemel.Gemel1.service"):
         assert line in text.splitlines(), line
 
