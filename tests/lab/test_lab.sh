@@ -204,13 +204,13 @@ comes_back_unless_misconfigured ()
     is_killed_again || return 1
   done
   pair_is_well || return 1
-  at node-b sh -c 'systemctl stop gemeld; echo "[no-such-group]" >/etc/gemel/gemel.conf.d/bad.conf
-    echo "key=1" >>/etc/gemel/gemel.conf.d/bad.conf; systemctl start gemeld' 2>/dev/null &&
-    { note "a wrong settings file was taken"; return 1; }
+  at node-b sh -c 'systemctl stop gemeld; echo "[link]" >/etc/gemel/gemel.conf.d/bad.conf
+    echo "port=70000" >>/etc/gemel/gemel.conf.d/bad.conf; systemctl start gemeld' 2>/dev/null
+  started=$?
   facts="$(at node-b systemctl show -P ActiveState -P ExecMainStatus -P NRestarts gemeld | tr '\n' ' ')"
   note "with a wrong settings file: $facts"
-  at node-b rm /etc/gemel/gemel.conf.d/bad.conf && [ "$facts" = "failed 78 0 " ] &&
-    at node-b systemctl start gemeld && pair_is_well
+  at node-b rm /etc/gemel/gemel.conf.d/bad.conf
+  at node-b systemctl start gemeld && pair_is_well && [ $started != 0 ] && [ "$facts" = "failed 78 0 " ]
 }
 
 survives_a_power_cut ()
