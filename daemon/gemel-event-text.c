@@ -33,7 +33,8 @@ static const char *const cause_texts[] = {
   [GEMEL_CAUSE_LINK_LOST] = "the link to the peer broke",
   [GEMEL_CAUSE_TIMEOUT] = "it took too long",
   [GEMEL_CAUSE_ABORTED] = "it was aborted",
-  [GEMEL_CAUSE_NOT_LEVEL] = "the standby is not level with the active node; wait until it is in step",
+  [GEMEL_CAUSE_NOT_LEVEL] =
+    "the standby is not level with the active node; wait until it is in step",
   [GEMEL_CAUSE_BUSY] = "another switchover is under way",
   [GEMEL_CAUSE_NO_PEER] = "the peer is not reachable",
   [GEMEL_CAUSE_NOT_ELIGIBLE] = "the peer is not able to take over; look at its events",
@@ -69,11 +70,13 @@ changeover_text (GemelCause cause,
                  guint64    term,
                  gint64     silence_us)
 {
-  if (cause == GEMEL_CAUSE_DEATH_NOTICE || cause == GEMEL_CAUSE_NO_ACTIVE || cause == GEMEL_CAUSE_REFUSED ||
-      cause == GEMEL_CAUSE_PEER_RESTARTED)
-    return g_strdup_printf ("this node took over in term %" G_GUINT64_FORMAT ": %s; the active node was last heard %.1f ms before",
+  if (cause == GEMEL_CAUSE_DEATH_NOTICE || cause == GEMEL_CAUSE_NO_ACTIVE ||
+      cause == GEMEL_CAUSE_REFUSED || cause == GEMEL_CAUSE_PEER_RESTARTED)
+    return g_strdup_printf ("this node took over in term %" G_GUINT64_FORMAT
+                            ": %s; the active node was last heard %.1f ms before",
                             term, gemel_cause_text (cause), MS (silence_us));
-  return g_strdup_printf ("this node is active in term %" G_GUINT64_FORMAT ": %s", term, gemel_cause_text (cause));
+  return g_strdup_printf ("this node is active in term %" G_GUINT64_FORMAT ": %s", term,
+                          gemel_cause_text (cause));
 }
 
 /**
@@ -101,7 +104,8 @@ gemel_event_text (GemelEventCode code,
     return changeover_text (cause, term, a);
   if (code == GEMEL_EVENT_LEVEL_CHANGED)
     return g_strdup_printf ("activity level changed from %s to %s: %s",
-                            gemel_level_to_string ((GemelLevel) a), gemel_level_to_string ((GemelLevel) b), why);
+                            gemel_level_to_string ((GemelLevel) a),
+                            gemel_level_to_string ((GemelLevel) b), why);
   if (code == GEMEL_EVENT_SWITCHOVER_STARTED)
     return g_strdup_printf ("switchover to the peer started: %s", why);
   if (code == GEMEL_EVENT_SWITCHOVER_DONE)
@@ -109,13 +113,17 @@ gemel_event_text (GemelEventCode code,
   if (code == GEMEL_EVENT_SWITCHOVER_FAILED)
     return g_strdup_printf ("switchover did not happen, nothing changed: %s", why);
   if (code == GEMEL_EVENT_SWITCHOVER_UNKNOWN)
-    return g_strdup_printf ("handed over, but the peer was not seen active within %.1f ms; look at the levels", MS (a));
+    return g_strdup_printf ("handed over, but the peer was not seen active within %.1f ms; look at "
+                            "the levels",
+                            MS (a));
   if (code == GEMEL_EVENT_PEER_LOST)
     return g_strdup_printf ("the peer has been silent for %.1f ms", MS (a));
   if (code == GEMEL_EVENT_PEER_BACK)
     return g_strdup ("the peer is heard");
   if (code == GEMEL_EVENT_DUAL_ACTIVE)
-    return g_strdup_printf ("both nodes were active, here in term %" G_GINT64_FORMAT ", the peer in term %" G_GINT64_FORMAT, a, b);
+    return g_strdup_printf ("both nodes were active, here in term %" G_GINT64_FORMAT
+                            ", the peer in term %" G_GINT64_FORMAT,
+                            a, b);
   if (code == GEMEL_EVENT_DUAL_RESOLVED)
     return g_strdup_printf ("one active node again: %s", why);
   if (code == GEMEL_EVENT_STALLED)
@@ -125,7 +133,9 @@ gemel_event_text (GemelEventCode code,
   if (code == GEMEL_EVENT_TERM_NOT_DURABLE || code == GEMEL_EVENT_JOURNAL_FAILED)
     return g_strdup_printf ("%s: check the disk of this node", why);
   if (code == GEMEL_EVENT_DEATH_NOTICE)
-    return g_strdup_printf ("death notice for term %" G_GINT64_FORMAT ": %s and its modules stopped", a, why);
+    return g_strdup_printf ("death notice for term %" G_GINT64_FORMAT
+                            ": %s and its modules stopped",
+                            a, why);
   if (code == GEMEL_EVENT_FORCED_ACTIVE)
     return g_strdup ("this node was forced active; make sure that the peer is not");
   if (code == GEMEL_EVENT_PROTOCOL_VIOLATION)

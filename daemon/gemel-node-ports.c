@@ -80,7 +80,8 @@ on_event_stored (GObject      *source,
   g_autoptr (GemelEvent)   event = pending->event;
   g_autoptr (GError)       local_error = NULL;
   GemelNode               *node = pending->node;
-  guint64                  id = gemel_node_db_add_event_finish (node->node_db, result, &local_error);
+  guint64                  id = gemel_node_db_add_event_finish (node->node_db, result,
+                                                                &local_error);
 
   if (id == 0)
     {
@@ -197,11 +198,13 @@ static gboolean
 view_is_news (const GemelView *a,
               const GemelView *b)
 {
-  return a->state != b->state || a->level != b->level || a->active_term != b->active_term || a->term != b->term ||
-         a->switching != b->switching || a->peer_link_up != b->peer_link_up || a->peer_alive != b->peer_alive ||
-         a->peer_effective != b->peer_effective || a->peer_synced != b->peer_synced || a->synced != b->synced ||
-         a->role != b->role || a->may_write_config != b->may_write_config || a->recovery_due_us != b->recovery_due_us ||
-         a->peer_eligible != b->peer_eligible || a->eligible != b->eligible || a->recovery_mode != b->recovery_mode;
+  return a->state != b->state || a->level != b->level || a->active_term != b->active_term ||
+         a->term != b->term || a->switching != b->switching || a->peer_link_up != b->peer_link_up ||
+         a->peer_alive != b->peer_alive || a->peer_effective != b->peer_effective ||
+         a->peer_synced != b->peer_synced || a->synced != b->synced || a->role != b->role ||
+         a->may_write_config != b->may_write_config || a->recovery_due_us != b->recovery_due_us ||
+         a->peer_eligible != b->peer_eligible || a->eligible != b->eligible ||
+         a->recovery_mode != b->recovery_mode;
 }
 
 static void
@@ -380,7 +383,8 @@ static void
 on_peer_status (const GemelPeerStatus *status,
                 gpointer               user_data)
 {
-  gemel_node_post (user_data, take_peer_status, status != NULL ? gemel_peer_status_copy (status) : NULL, free_peer_status);
+  gemel_node_post (user_data, take_peer_status,
+                   status != NULL ? gemel_peer_status_copy (status) : NULL, free_peer_status);
 }
 
 typedef struct
@@ -536,7 +540,8 @@ on_identity_saved (GObject      *source,
   g_autoptr (GError) local_error = NULL;
 
   if (!gemel_node_db_save_identity_finish (node->node_db, result, &local_error))
-    gemel_log_error ("store", "remembering that the configuration of the pair was received", local_error);
+    gemel_log_error ("store", "remembering that the configuration of the pair was received",
+                     local_error);
 }
 
 static void
@@ -549,7 +554,8 @@ take_standing (GemelNode *node,
   if (standing->eligible && !node->identity.synced_once)
     {
       node->identity.synced_once = TRUE;
-      gemel_node_db_save_identity_async (node->node_db, &node->identity, NULL, on_identity_saved, node);
+      gemel_node_db_save_identity_async (node->node_db, &node->identity, NULL, on_identity_saved,
+                                         node);
     }
   gemel_node_mark (node, TRUE);
 }
@@ -621,7 +627,8 @@ take_soft_restart (GemelNode *node,
     gemel_modules_set_level (node->modules, GEMEL_LEVEL_UNDECIDED, view.term);
   else
     {
-      gemel_modules_set_level (node->modules, view.level, view.level == GEMEL_LEVEL_ACTIVE ? view.active_term : view.term);
+      gemel_modules_set_level (node->modules, view.level,
+                               view.level == GEMEL_LEVEL_ACTIVE ? view.active_term : view.term);
       gemel_node_take_shared_settings (node);
     }
 }
@@ -777,7 +784,8 @@ on_refused (GemelListener *listener,
 {
   g_autofree char *message = g_strdup_printf ("connection from %s was refused: %s", address, why);
 
-  gemel_node_add_event (user_data, GEMEL_EVENT_PEER_REFUSED, GEMEL_CAUSE_NONE, 0, address, message, 0, 0);
+  gemel_node_add_event (user_data, GEMEL_EVENT_PEER_REFUSED, GEMEL_CAUSE_NONE, 0, address, message,
+                        0, 0);
 }
 
 const GemelListenerCallbacks gemel_node_listener_callbacks = {

@@ -133,10 +133,10 @@ void gemel_node_watch_resync (GemelNode *node);
 char   *gemel_node_pair_invite (GemelNode  *node,
                                 const char *address,
                                 gint64     *ret_expiry_unix_us,
-                                GError    **error);
+                                GError    **error) G_GNUC_WARN_UNUSED_RESULT;
 guint64 gemel_node_pair_join (GemelNode  *node,
                               const char *code,
-                              GError    **error);
+                              GError    **error) G_GNUC_WARN_UNUSED_RESULT;
 void    gemel_node_serve_pairing (GemelNode *node,
                                   GIOStream *io);
 void    gemel_node_unpair (GemelNode *node,

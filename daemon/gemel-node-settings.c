@@ -187,7 +187,7 @@ gemel_node_set_setting (GemelNode  *node,
   change->task = task;
   change->name = g_strdup (name);
   change->value = g_strdup (value);
-  if (gemel_settings_get_layer (node->settings, name) == GEMEL_LAYER_RUNTIME)
+  if (info != NULL && gemel_settings_get_layer (node->settings, name) == GEMEL_LAYER_RUNTIME)
     change->before = g_strdup (gemel_settings_get_string (node->settings, name));
   if (g_str_equal (name, "node.role") && node->identity.paired)
     {

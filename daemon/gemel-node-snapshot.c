@@ -37,7 +37,8 @@ uuid_to_text (const guint8 uuid[16],
   const guint8 *u = uuid;
 
   g_snprintf (ret_text, 37, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-              u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14], u[15]);
+              u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12],
+              u[13], u[14], u[15]);
 }
 
 static GemelSnapshot *
@@ -55,7 +56,8 @@ make (GemelNode *node)
   if (s->paired)
     uuid_to_text (node->identity.pair_uuid, s->pair_uuid);
   s->fingerprint = gemel_pin_to_string (node->keys.pin);
-  if (!gemel_history_level_from_string (gemel_settings_get_string (node->settings, "history.level"), &s->history_level))
+  if (!gemel_history_level_from_string (gemel_settings_get_string (node->settings, "history.level"),
+                                        &s->history_level))
     s->history_level = GEMEL_HISTORY_FULL;
   copy_parts (node, s);
   s->started_unix_us = node->started_unix_us;
@@ -83,9 +85,10 @@ gemel_node_status_is_news (const GemelPeerStatus *a,
 {
   if (a == NULL || b == NULL)
     return a != b;
-  return g_strcmp0 (a->name, b->name) != 0 || g_strcmp0 (a->version, b->version) != 0 || a->level != b->level ||
-         a->standby_level != b->standby_level || a->history_level != b->history_level ||
-         a->config_state != b->config_state || !gemel_pair_position_equal (&a->position, &b->position) ||
+  return g_strcmp0 (a->name, b->name) != 0 || g_strcmp0 (a->version, b->version) != 0 ||
+         a->level != b->level || a->standby_level != b->standby_level ||
+         a->history_level != b->history_level || a->config_state != b->config_state ||
+         !gemel_pair_position_equal (&a->position, &b->position) ||
          a->history_seq != b->history_seq;
 }
 
@@ -106,7 +109,8 @@ tell_peer (GemelNode           *node,
   own.level_age_us = s->boot_us - s->view.level_since_us;
   own.position.config = s->config.head;
   own.history_seq = s->history.own_seq;
-  if (!gemel_node_status_is_news (&own, node->told) && s->boot_us - node->told_us < STATUS_INTERVAL_US)
+  if (!gemel_node_status_is_news (&own, node->told) &&
+      s->boot_us - node->told_us < STATUS_INTERVAL_US)
     return;
   g_clear_pointer (&node->told, gemel_peer_status_free);
   node->told = gemel_peer_status_copy (&own);
@@ -213,15 +217,19 @@ sample (GemelNode *node)
   GemelConfigInfo info;
 
   gemel_config_db_get_info (node->config, &info);
-  gemel_series_add (ensure_series (node, "config", "cache-bytes"), now_unix_us, (double) info.journal_bytes);
-  gemel_series_add (ensure_series (node, "config", "cache-entries"), now_unix_us, (double) info.journal_entries);
+  gemel_series_add (ensure_series (node, "config", "cache-bytes"), now_unix_us,
+                    (double) info.journal_bytes);
+  gemel_series_add (ensure_series (node, "config", "cache-entries"), now_unix_us,
+                    (double) info.journal_entries);
   for (guint i = 0; i < node->n_providers; i++)
     {
       const GemelProviderStats *p = &node->providers[i];
 
-      gemel_series_add (ensure_series (node, p->name, "pending"), now_unix_us, (double) p->pending_updates);
+      gemel_series_add (ensure_series (node, p->name, "pending"), now_unix_us,
+                        (double) p->pending_updates);
       gemel_series_add (ensure_series (node, p->name, "queued-rate"), now_unix_us, p->queued_per_s);
-      gemel_series_add (ensure_series (node, p->name, "dispatched-rate"), now_unix_us, p->dispatched_per_s);
+      gemel_series_add (ensure_series (node, p->name, "dispatched-rate"), now_unix_us,
+                        p->dispatched_per_s);
     }
 }
 
@@ -240,7 +248,8 @@ gemel_node_on_second (GemelNode *node)
   g_atomic_int_set (&node->liveness, (gint) (now_us / G_TIME_SPAN_SECOND));
   if (node->interval_term != 0)
     gemel_node_db_mark_interval (node->node_db, node->interval_term, gemel_clock_unix_us (), FALSE);
-  if (node->last_sample_us == 0 || now_us - node->last_sample_us >= GEMEL_SERIES_INTERVAL_S * G_TIME_SPAN_SECOND)
+  if (node->last_sample_us == 0 ||
+      now_us - node->last_sample_us >= GEMEL_SERIES_INTERVAL_S * G_TIME_SPAN_SECOND)
     {
       node->last_sample_us = now_us;
       sample (node);

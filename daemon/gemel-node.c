@@ -33,8 +33,9 @@ make_dirs (GemelNode *node,
 
       if (g_mkdir_with_parents (path, 0700) == 0)
         continue;
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_STORE, "cannot make the folder %s: %s; check --state-dir and its owner",
-                   path, g_strerror (errno));
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_STORE,
+                   "cannot make the folder %s: %s; check --state-dir and its owner", path,
+                   g_strerror (errno));
       return FALSE;
     }
   return TRUE;
@@ -50,20 +51,26 @@ open_stores (GemelNode *node,
   g_autofree char *key_path = path_of (node, KEY_FILE);
 
   node->node_db = gemel_node_db_open (node_path, error);
-  if (node->node_db == NULL || !gemel_node_db_load_identity (node->node_db, &node->identity, error) ||
+  if (node->node_db == NULL ||
+      !gemel_node_db_load_identity (node->node_db, &node->identity, error) ||
       !gemel_node_load_settings (node, error))
     return FALSE;
-  gemel_node_db_set_events_max (node->node_db, (guint) gemel_settings_get_int (node->settings, "events.max"));
+  gemel_node_db_set_events_max (node->node_db,
+                                (guint) gemel_settings_get_int (node->settings, "events.max"));
   if (!gemel_keys_load_or_make (key_path, node->name, &node->keys, error))
     return FALSE;
-  node->config = gemel_config_db_open (config_path, node->identity.node_uuid, gemel_node_on_config_changed, node, error);
+  node->config = gemel_config_db_open (config_path, node->identity.node_uuid,
+                                       gemel_node_on_config_changed, node, error);
   if (node->config == NULL)
     return FALSE;
   gemel_config_db_set_limits (node->config,
-                              (guint64) gemel_settings_get_int (node->settings, "config.journal-bytes-max"),
-                              (guint64) gemel_settings_get_int (node->settings, "config.journal-entries-max"));
+                              (guint64) gemel_settings_get_int (node->settings, "config.journal-"
+                                                                                "bytes-max"),
+                              (guint64) gemel_settings_get_int (node->settings, "config.journal-"
+                                                                                "entries-max"));
   node->history = gemel_history_open (history_dir, node->identity.node_uuid,
-                                      (guint64) gemel_settings_get_int (node->settings, "history.buffer-bytes-max"),
+                                      (guint64) gemel_settings_get_int (node->settings,
+                                                                        "history.buffer-bytes-max"),
                                       &gemel_node_history_port, node, error);
   return node->history != NULL;
 }
@@ -73,8 +80,9 @@ make_link (GemelNode *node,
            int        guard_fd,
            GError   **error)
 {
-  const char      *peer = gemel_settings_get_string (node->settings, "link.peer");
-  gboolean         dials = node->identity.paired && strcmp (gemel_settings_get_string (node->settings, "node.role"), "backup") == 0;
+  const char *peer = gemel_settings_get_string (node->settings, "link.peer");
+  gboolean    dials = node->identity.paired &&
+                   strcmp (gemel_settings_get_string (node->settings, "node.role"), "backup") == 0;
   g_autofree char *term_path = path_of (node, "term");
   GemelLinkOptions o = { 0 };
 
@@ -114,10 +122,12 @@ make_sync (GemelNode *node,
   o.stage_dir = stage_dir;
   o.keep_dir = keep_dir;
   o.eligible = node->identity.synced_once || !node->identity.paired;
-  o.state_buffer_bytes_max = (guint64) gemel_settings_get_int (node->settings, "state.buffer-bytes-max");
+  o.state_buffer_bytes_max = (guint64) gemel_settings_get_int (node->settings, "state.buffer-bytes-"
+                                                                               "max");
   o.state_bytes_max = (guint64) gemel_settings_get_int (node->settings, "state.bytes-max");
   o.door_clients_max = (guint) gemel_settings_get_int (node->settings, "door.clients-max");
-  o.pair_ack_timeout_ms = (guint) gemel_settings_get_int (node->settings, "config.pair-ack-timeout-ms");
+  o.pair_ack_timeout_ms = (guint) gemel_settings_get_int (node->settings, "config.pair-ack-timeout-"
+                                                                          "ms");
   o.sync_timeout_ms = (guint) gemel_settings_get_int (node->settings, "link.sync-timeout-s") * 1000;
   return gemel_sync_new (&o, &gemel_node_sync_port, node, error);
 }
@@ -135,12 +145,16 @@ build (GemelNode              *node,
   node->sync = make_sync (node, error);
   if (node->sync == NULL)
     return FALSE;
-  node->listener = gemel_listener_new (&node->keys, gemel_settings_get_string (node->settings, "link.bind-address"),
-                                       (guint16) gemel_settings_get_int (node->settings, "link.port"),
+  node->listener = gemel_listener_new (&node->keys,
+                                       gemel_settings_get_string (node->settings, "link.bind-"
+                                                                                  "address"),
+                                       (guint16) gemel_settings_get_int (node->settings, "link."
+                                                                                         "port"),
                                        &gemel_node_listener_callbacks, node, error);
   if (node->listener == NULL)
     return FALSE;
-  node->modules = gemel_modules_new (gemel_settings_get_modules (node->settings), options->bus_address, node->state_dir, node->name,
+  node->modules = gemel_modules_new (gemel_settings_get_modules (node->settings),
+                                     options->bus_address, node->state_dir, node->name,
                                      &gemel_node_modules_port, node);
   return TRUE;
 }
@@ -220,7 +234,8 @@ void
 gemel_node_start (GemelNode *node)
 {
   g_autofree char *message = g_strdup_printf ("gemeld %s started as %s", GEMEL_VERSION,
-                                              gemel_settings_get_string (node->settings, "node.role"));
+                                              gemel_settings_get_string (node->settings, "node."
+                                                                                         "role"));
 
   gemel_node_add_event (node, GEMEL_EVENT_STARTED, GEMEL_CAUSE_STARTED, 0, NULL, message, 0, 0);
   gemel_node_take_shared_settings (node);
@@ -334,7 +349,9 @@ gemel_node_dup_status_line (GemelNode *node)
 {
   const GemelSnapshot *s = node->snapshot;
 
-  return g_strdup_printf ("%s (%s), peer %s", gemel_level_to_string (s->view.level), gemel_role_to_string (s->view.role),
-                          !s->paired ? "none" : s->view.peer_link_up ? "connected"
-                                                                     : "not connected");
+  return g_strdup_printf ("%s (%s), peer %s", gemel_level_to_string (s->view.level),
+                          gemel_role_to_string (s->view.role),
+                          !s->paired             ? "none"
+                          : s->view.peer_link_up ? "connected"
+                                                 : "not connected");
 }

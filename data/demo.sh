@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A pair on this machine: installs what is missing, builds, starts a master and a backup, pairs them.
+# Copyright (C) 2026 The Gemel authors
+# A pair on this machine: installs what is missing, builds, starts a master and a backup, pairs
+# them.
 #
 #   sh data/demo.sh             shows the pair live; Ctrl-C ends everything that was started
 #   sh data/demo.sh --script    tells the story without a terminal and checks each step
-#   --build DIR                 use the programs of that build folder instead of building build-demo/
+#   --build DIR                 use the programs of that build folder, build nothing
 #
 # Nothing is written outside the build folder; state, sockets and logs are in its folder demo/.
 set -u
@@ -18,7 +20,7 @@ while [ $# -gt 0 ]; do
   case $1 in
     --script) mode=script ;;
     --build) [ $# -ge 2 ] || { echo "--build needs a folder" >&2; exit 64; }; build=$2; shift ;;
-    -h | --help) sed -n '3,9s/^# \{0,1\}//p' "$0"; exit 0 ;;
+    -h | --help) sed -n '4,11s/^# \{0,1\}//p' "$0"; exit 0 ;;
     *) echo "unknown argument $1; see sh data/demo.sh --help" >&2; exit 64 ;;
   esac
   shift
@@ -68,10 +70,12 @@ build_programs ()
   say "building in build-demo/"
   mkdir -p "$build" || exit 1
   if [ ! -f "$build/build.ninja" ]; then
-    meson setup "$build" "$here" >"$build/demo-setup.log" 2>&1 || { tail -n 30 "$build/demo-setup.log" >&2; exit 1; }
+    meson setup "$build" "$here" >"$build/demo-setup.log" 2>&1 ||
+      { tail -n 30 "$build/demo-setup.log" >&2; exit 1; }
   fi
-  ninja -C "$build" daemon/gemeld daemon/guard/gemel-guard daemon/ctl/gemelctl data/examples/sysmon/sysmon \
-    >"$build/demo-build.log" 2>&1 || { tail -n 30 "$build/demo-build.log" >&2; echo "the build failed" >&2; exit 1; }
+  ninja -C "$build" daemon/gemeld daemon/guard/gemel-guard daemon/ctl/gemelctl \
+    data/examples/sysmon/sysmon >"$build/demo-build.log" 2>&1 ||
+    { tail -n 30 "$build/demo-build.log" >&2; echo "the build failed" >&2; exit 1; }
 }
 
 if [ -z "$build" ]; then
@@ -80,10 +84,13 @@ else
   build=$(cd "$build" && pwd) || exit 1
 fi
 case $build in
-  *\'* | *\\*) echo "a quote or backslash in $build cannot be written into settings; move the folder" >&2; exit 1 ;;
+  *\'* | *\\*)
+    echo "a quote or backslash in $build cannot be written into settings; move the folder" >&2
+    exit 1
+    ;;
 esac
 demo=$build/demo
-if [ -f "$demo/pid" ] && tr '\0' ' ' 2>/dev/null <"/proc/$(cat "$demo/pid")/cmdline" | grep -q demo.sh; then
+if [ -f "$demo/pid" ] && grep -q demo.sh "/proc/$(cat "$demo/pid")/cmdline" 2>/dev/null; then
   echo "a demo runs in $demo already (process $(cat "$demo/pid")); end it first" >&2
   exit 1
 fi
@@ -91,7 +98,9 @@ rm -rf "$demo"
 (umask 077 && mkdir -p "$demo/node-a" "$demo/node-b") || exit 1
 echo $$ >"$demo/pid"
 
-guard_a='' guard_b='' bus_a='' bus_b='' modules=''
+guard_a='' guard_b='' bus_a='' bus_b='' watch='' modules=''
+
+runs () { [ -d "/proc/$1" ] && ! grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null; }
 
 # end_process PID: asks it to end, and kills it with its children when it does not.
 end_process ()
@@ -99,7 +108,7 @@ end_process ()
   [ -n "$1" ] || return 0
   kill -TERM "$1" 2>/dev/null || return 0
   tries=0
-  while [ -d "/proc/$1" ] && [ $tries -lt 600 ] && ! grep -q '^State:.*Z' "/proc/$1/status" 2>/dev/null; do
+  while [ $tries -lt 600 ] && runs "$1"; do
     sleep 0.05
     tries=$((tries + 1))
   done
@@ -114,8 +123,8 @@ clean_up ()
 {
   trap '' INT TERM HUP
   release_modules
-  for node_guard in $guard_b $guard_a $bus_b $bus_a; do
-    end_process "$node_guard"
+  for process in $watch $guard_b $guard_a $bus_b $bus_a; do
+    end_process "$process"
   done
   rm -f "$demo/pid"
 }
@@ -123,12 +132,15 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# The address of a node's bus: a socket in its folder, or one without a file where that is too long a path.
+# The address of a node's bus: a socket in its folder, or one without a file where that is too long
+# a path.
 bus_address ()
 {
   path=$demo/$1/bus
   if [ ${#path} -le 90 ]; then
-    python3 -c 'import sys, urllib.parse; print("unix:path=" + urllib.parse.quote(sys.argv[1]).replace("~", "%7e"))' "$path"
+    python3 -c '
+import sys, urllib.parse
+print("unix:path=" + urllib.parse.quote(sys.argv[1]).replace("~", "%7e"))' "$path"
   else
     echo "unix:abstract=gemel-demo-$$-$1"
   fi
@@ -184,8 +196,9 @@ start_bus ()
 
 start_node ()
 {
-  setsid "$build/daemon/guard/gemel-guard" -- "$build/daemon/gemeld" --config "$demo/$1/gemel.conf" \
-    --state-dir "$demo/$1/state" --bus-address "$2" >"$demo/$1/log" 2>&1 &
+  setsid "$build/daemon/guard/gemel-guard" -- "$build/daemon/gemeld" \
+    --config "$demo/$1/gemel.conf" --state-dir "$demo/$1/state" --bus-address "$2" \
+    >"$demo/$1/log" 2>&1 &
 }
 
 a () { "$build/daemon/ctl/gemelctl" --no-color --bus-address "$address_a" "$@"; }
@@ -194,7 +207,11 @@ b () { "$build/daemon/ctl/gemelctl" --no-color --bus-address "$address_b" "$@"; 
 answers () { "$1" --json status >/dev/null 2>&1; }
 level () { "$1" --json status 2>/dev/null | sed -n 's/^[^}]*"activity_level":"\([a-z]*\)".*/\1/p'; }
 is_level () { [ "$(level "$1")" = "$2" ]; }
-sees_peer_ready () { "$1" --json status 2>/dev/null | sed 's/.*"peer":{\([^}]*\)}.*/\1/' | grep '"synced":true' | grep -q '"eligible":true'; }
+sees_peer_ready ()
+{
+  "$1" --json status 2>/dev/null | sed 's/.*"peer":{\([^}]*\)}.*/\1/' |
+    grep '"synced":true' | grep -q '"eligible":true'
+}
 
 # pair_is ACTIVE STANDBY: exactly one is active, and the other one is in step and able to take over.
 pair_is () { is_level "$1" active && is_level "$2" warm && sees_peer_ready "$1"; }
@@ -225,13 +242,20 @@ show_live ()
 From another terminal:
   alias a='"$build/daemon/ctl/gemelctl" --bus-address "$address_a"'
   alias b='"$build/daemon/ctl/gemelctl" --bus-address "$address_b"'
-  a config set sysmon cpu-high '{"raise": 0}'; b state list alarms; a state post alarms ack/cpu-high "your name"
-  a failover; b events; b history query node-a/cpu/total -n 5; a history ledger
-  kill -9 \$(cat "/proc/$guard_a/task/$guard_a/children")    # the daemon of node-a; its guard restarts it
+  a config set sysmon cpu-high '{"raise": 0}'; b state list alarms
+  a state post alarms ack/cpu-high me; a failover; b events; a history ledger
+  kill -9 \$(cat "/proc/$guard_a/task/$guard_a/children")    # the daemon of node-a
 Ctrl-C ends the demo. Logs: $demo/node-a/log, $demo/node-b/log
 
 HELP
-  "$build/daemon/ctl/gemelctl" --bus-address "$address_a" watch &
+  # The live view covers the screen, so these lines stay until they were read.
+  if [ -t 0 ] && [ -t 1 ]; then
+    printf 'Enter shows the pair live (the lines come back when it ends): '
+    read -r _ || exit 0
+  fi
+  # In the background a signal is handled at once; the keyboard goes to it all the same.
+  exec 3<&0
+  "$build/daemon/ctl/gemelctl" --bus-address "$address_a" watch <&3 &
   watch=$!
   wait "$watch"
 }
@@ -241,19 +265,27 @@ HELP
 THRESHOLD='{"raise":0,"clear":0,"for_ms":0}' # is exceeded by any value
 
 threshold_is () { [ "$("$1" config get sysmon cpu-high --raw 2>/dev/null)" = "$2" ]; }
-alarm_is () { "$1" state get alarms cpu-high --raw 2>/dev/null | grep -q "\"state\":\"$2\".*\"acknowledged_by\":\"$3\""; }
+alarm_is ()
+{
+  "$1" state get alarms cpu-high --raw 2>/dev/null |
+    grep -q "\"state\":\"$2\".*\"acknowledged_by\":\"$3\""
+}
 
 sql () { sqlite3 -readonly "$demo/$1/state/history/history.db" "$2"; }
 
 # has_samples NODE OF SINCE_US: NODE's history has a second of samples that OF took since then.
-has_samples () { [ "$(sql "$1" "SELECT count (*) FROM history WHERE tag = '$2/cpu/total' AND unix_us > $3")" -ge 10 ]; }
+has_samples ()
+{
+  count=$(sql "$1" "SELECT count (*) FROM history WHERE tag = '$2/cpu/total' AND unix_us > $3")
+  [ "${count:-0}" -ge 10 ]
+}
 
 tell_threshold_and_alarm ()
 {
   wait_for "samples of node-a on node-b" has_samples node-b node-a 0
   say "sysmon writes history on node-a; node-b has the rows too"
-  wait_for "the record of alarm cpu-high on node-b" b state get alarms cpu-high --raw >/dev/null 2>&1
-  a config set sysmon cpu-high "$THRESHOLD" >/dev/null || die "the threshold was not taken by the master"
+  a config set sysmon cpu-high "$THRESHOLD" >/dev/null ||
+    die "the threshold was not taken by the master"
   wait_for "the threshold on node-b" threshold_is b "$THRESHOLD"
   say "threshold cpu-high set on the master is on the backup: $THRESHOLD"
   wait_for "the alarm on both nodes" alarm_is b active ''
@@ -274,13 +306,14 @@ tell_kill ()
   wait_for "node-b is active" is_level b active
   alarm_is b active-acknowledged operator || die "the acknowledgement did not survive the takeover"
   say "node-b is active and still knows the acknowledgement"
+  b state post demo during-takeover yes >/dev/null || die "node-b takes no state"
   wait_for "samples that node-b took" has_samples node-b node-b "$killed_us"
   say "history goes on with the samples of node-b"
-  b state post demo during-takeover yes >/dev/null || die "node-b takes no state"
   wait_for "the master is active again, the backup level" pair_is a b
   alarm_is a active-acknowledged operator || die "the acknowledgement did not survive the recovery"
   [ "$(a state get demo during-takeover --raw)" = yes ] || die "state of the takeover was lost"
-  say "the master returned, got what it missed, and took over (recovery mode automatic, recovery-delay-ms $RECOVERY_DELAY_MS here instead of 10000)"
+  say "the master returned, got what it missed, and took over: recovery mode is automatic"
+  say "(failover.recovery-delay-ms is $RECOVERY_DELAY_MS in the demo, 10000 by default)"
 }
 
 # planned FROM TO NAME: a switchover that FROM is asked for.
@@ -289,7 +322,8 @@ planned ()
   reply=$("$1" --json failover) || die "planned failover to $3: $reply"
   took=$(echo "$reply" | sed -n 's/.*"took_usec":\([0-9]*\).*/\1/p')
   wait_for "$3 is active and its peer level" pair_is "$2" "$1"
-  alarm_is "$2" active-acknowledged operator || die "the acknowledgement did not survive the planned failover"
+  alarm_is "$2" active-acknowledged operator ||
+    die "the acknowledgement did not survive the planned failover"
   say "planned failover to $3: done in $((took / 1000)).$(printf '%03d' $((took % 1000))) ms"
 }
 
@@ -313,14 +347,17 @@ show_changeovers ()
     $node events --code changeover || die "the events of node-$node cannot be read"
   done
   echo
-  a --json events --code changeover | grep -q '"cause":"committed"' || die "no planned changeover in the events of node-a"
-  b --json events --code changeover | grep -q '"cause":"death-notice"' || die "no takeover in the events of node-b"
+  a --json events --code changeover | grep -q '"cause":"committed"' ||
+    die "no planned changeover in the events of node-a"
+  b --json events --code changeover | grep -q '"cause":"death-notice"' ||
+    die "no takeover by death notice in the events of node-b"
 }
 
 # With both modules held still nothing is written, so that two counts can be compared.
 hold_modules ()
 {
-  modules=$({ a --json modules; b --json modules; } | tr ',' '\n' | sed -n 's/.*"pid":\([0-9]*\).*/\1/p')
+  modules=$({ a --json modules; b --json modules; } | tr ',' '\n' |
+    sed -n 's/.*"pid":\([0-9]*\).*/\1/p')
   [ -n "$modules" ] || die "no module runs"
   # shellcheck disable=SC2086 # a list of words
   kill -STOP $modules || die "the modules cannot be held"
@@ -335,15 +372,17 @@ release_modules ()
 
 SUMMARY="SELECT count (*) || ' rows of ' || count (DISTINCT origin_id) || ' nodes, ' ||
   (SELECT ifnull (sum (last - first + 1 - n + first - 1), 0) FROM
-    (SELECT min (seq) AS first, max (seq) AS last, count (*) AS n FROM point GROUP BY origin_id)) || ' gaps, ' ||
-  (SELECT count (*) FROM (SELECT 1 FROM point GROUP BY origin_id, tag_id, unix_us HAVING count (*) > 1)) ||
+    (SELECT min (seq) AS first, max (seq) AS last, count (*) AS n FROM point GROUP BY origin_id)) ||
+  ' gaps, ' || (SELECT count (*) FROM
+    (SELECT 1 FROM point GROUP BY origin_id, tag_id, unix_us HAVING count (*) > 1)) ||
   ' duplicates' FROM point"
 ROWS="SELECT origin, seq, tag, unix_us, status, type, value FROM history ORDER BY origin, seq"
 
 ledgers_agree ()
 {
-  ledger_a=$(a --json history ledger) && ledger_b=$(b --json history ledger) && [ -n "$ledger_a" ] &&
-    [ "$ledger_a" = "$ledger_b" ] && [ "$(sql node-a "$SUMMARY")" = "$(sql node-b "$SUMMARY")" ]
+  ledger_a=$(a --json history ledger) && ledger_b=$(b --json history ledger) &&
+    [ -n "$ledger_a" ] && [ "$ledger_a" = "$ledger_b" ] &&
+    [ "$(sql node-a "$SUMMARY")" = "$(sql node-b "$SUMMARY")" ]
 }
 
 count_history ()
@@ -354,18 +393,23 @@ count_history ()
   b history ledger --check >/dev/null || die "the ledger of node-b has gaps or duplicates"
   for node in node-a node-b; do
     summary=$(sql "$node" "$SUMMARY") || die "history.db of $node cannot be read"
-    echo "history.db of $node, read with sqlite3: $summary, checksum $(sql "$node" "$ROWS" | cksum | tr ' ' '/')"
+    checksum=$(sql "$node" "$ROWS" | cksum | cut -d ' ' -f 1)
+    echo "history.db of $node, read with sqlite3: $summary, checksum $checksum"
     case $summary in
       "0 rows"*) die "there is no history on $node" ;;
       *" 2 nodes, 0 gaps, 0 duplicates") ;;
       *) die "the history of $node has $summary" ;;
     esac
   done
-  [ "$(sql node-a "$ROWS" | cksum)" = "$(sql node-b "$ROWS" | cksum)" ] || die "the two histories differ"
-  pause=$(sql node-a "SELECT max (unix_us - before) / 1000 FROM (SELECT unix_us, lag (unix_us) OVER (ORDER BY unix_us) AS before
-    FROM history WHERE tag LIKE 'node-_/cpu/total') WHERE unix_us BETWEEN $planned_from_us AND $planned_to_us")
+  [ "$(sql node-a "$ROWS" | cksum)" = "$(sql node-b "$ROWS" | cksum)" ] ||
+    die "the two histories differ"
+  pause=$(sql node-a "SELECT max (unix_us - before) / 1000 FROM
+    (SELECT unix_us, lag (unix_us) OVER (ORDER BY unix_us) AS before
+      FROM history WHERE tag LIKE 'node-_/cpu/total')
+    WHERE unix_us BETWEEN $planned_from_us AND $planned_to_us")
   release_modules
-  say "both histories are equal, row for row; longest pause between two samples around the planned failovers: $pause ms"
+  say "both histories are equal, row for row"
+  say "longest pause between two samples around the planned failovers: $pause ms"
 }
 
 start_pair

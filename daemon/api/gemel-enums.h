@@ -126,7 +126,7 @@ typedef enum
   GEMEL_CAUSE_CLEARED = 31,          /* the fault was repaired */
   GEMEL_CAUSE_STARTED = 32,          /* the process started */
   GEMEL_CAUSE_NOT_ACTIVE = 33,       /* asked of a node that is not active */
-  GEMEL_CAUSE_PEER_RESTARTED = 34,   /* the active process is gone: another one speaks for the peer */
+  GEMEL_CAUSE_PEER_RESTARTED = 34,   /* another process speaks for the peer */
 } GemelCause;
 #define GEMEL_N_CAUSES 35
 
@@ -203,11 +203,13 @@ gboolean    gemel_recovery_mode_from_string (const char        *text,
 
 const char *gemel_history_level_to_string (GemelHistoryLevel level);
 gboolean    gemel_history_level_from_string (const char        *text,
-                                             GemelHistoryLevel *ret_level) G_GNUC_WARN_UNUSED_RESULT;
+                                             GemelHistoryLevel *ret_level)
+  G_GNUC_WARN_UNUSED_RESULT;
 
 const char *gemel_durability_to_string (GemelDurability durability);
 gboolean    gemel_durability_from_string (const char      *text,
-                                          GemelDurability *ret_durability) G_GNUC_WARN_UNUSED_RESULT;
+                                          GemelDurability *ret_durability)
+  G_GNUC_WARN_UNUSED_RESULT;
 
 const char *gemel_severity_to_string (GemelSeverity severity);
 gboolean    gemel_severity_from_string (const char    *text,

@@ -96,7 +96,8 @@ gemel_core_on_death_notice (GemelCore    *core,
       core->counters.notices_ignored++;
       return;
     }
-  gemel_core_emit_event (core, out, GEMEL_EVENT_DEATH_NOTICE, GEMEL_CAUSE_DEATH_NOTICE, (gint64) term, 0);
+  gemel_core_emit_event (core, out, GEMEL_EVENT_DEATH_NOTICE, GEMEL_CAUSE_DEATH_NOTICE,
+                         (gint64) term, 0);
   core->promise_until_us = core->now_us;
   end_silence (core, GEMEL_CAUSE_DEATH_NOTICE);
 }
@@ -118,7 +119,8 @@ gemel_core_on_refused (GemelCore    *core,
     gemel_core_roll_back (core, GEMEL_CAUSE_REFUSED, out);
   else if (!core->settings.trust_refused && !GEMEL_MUTANT (REFUSED_IS_DEATH))
     core->counters.refused_ignored++;
-  else if (!gemel_core_is_active_state (core) && core->state != GEMEL_STATE_FAULT && !core->peer.link_up)
+  else if (!gemel_core_is_active_state (core) && core->state != GEMEL_STATE_FAULT &&
+           !core->peer.link_up)
     end_silence (core, GEMEL_CAUSE_REFUSED);
 }
 
@@ -131,7 +133,8 @@ dual_is_won (const GemelCore    *core,
   gboolean master = core->settings.role == GEMEL_ROLE_MASTER;
   gboolean dual_master = master ? core->settings.dual_master : m->dual_master;
 
-  if (gemel_core_recovery_mode (core) == GEMEL_RECOVERY_AUTOMATIC || dual_master || GEMEL_MUTANT (MASTER_WINS))
+  if (gemel_core_recovery_mode (core) == GEMEL_RECOVERY_AUTOMATIC || dual_master ||
+      GEMEL_MUTANT (MASTER_WINS))
     return master;
   if (core->since_term != m->since_term)
     return core->since_term < m->since_term;
@@ -145,7 +148,8 @@ resolve_dual (GemelCore          *core,
               GemelActions       *out)
 {
   gboolean won = dual_is_won (core, m);
-  gboolean settled = won && core->active_term > m->active_term && core->active_term >= core->stable.term;
+  gboolean settled = won && core->active_term > m->active_term &&
+                     core->active_term >= core->stable.term;
   gboolean first = core->state == GEMEL_STATE_HANDOVER || (!settled && core->proposal == 0);
 
   if (GEMEL_MUTANT (NO_DUAL_RESOLVE))
@@ -153,7 +157,8 @@ resolve_dual (GemelCore          *core,
   if (first || !won)
     {
       core->counters.dual_actives++;
-      gemel_core_emit_event (core, out, GEMEL_EVENT_DUAL_ACTIVE, won ? GEMEL_CAUSE_DUAL_WON : GEMEL_CAUSE_DUAL_LOST,
+      gemel_core_emit_event (core, out, GEMEL_EVENT_DUAL_ACTIVE,
+                             won ? GEMEL_CAUSE_DUAL_WON : GEMEL_CAUSE_DUAL_LOST,
                              (gint64) core->active_term, (gint64) m->active_term);
     }
   if (!won)
@@ -197,9 +202,11 @@ learn_clocks (GemelCore          *core,
 
   if (rtt_us < 0 || m->hold_us < 0)
     return;
-  core->peer.rtt_us = core->peer.rtt_us == 0 ? MAX (rtt_us, 1) : (core->peer.rtt_us * 7 + rtt_us) / 8;
+  core->peer.rtt_us = core->peer.rtt_us == 0 ? MAX (rtt_us, 1)
+                                             : (core->peer.rtt_us * 7 + rtt_us) / 8;
   error_us = rtt_us / 2;
-  if (core->peer.wall_at_us == 0 || error_us <= core->peer.wall_error_us + age_us * (gint64) core->settings.drift_ppm / 1000000)
+  if (core->peer.wall_at_us == 0 ||
+      error_us <= core->peer.wall_error_us + age_us * (gint64) core->settings.drift_ppm / 1000000)
     {
       core->peer.wall_offset_us = m->unix_us + error_us - unix_us;
       core->peer.wall_error_us = error_us;
@@ -243,7 +250,8 @@ is_fresh (const GemelCore    *core,
 {
   if (GEMEL_MUTANT (STALE_DECIDES))
     return TRUE;
-  return m->echo_nonce == core->nonce && m->echo_us >= core->fresh_since_us && m->echo_us <= core->now_us;
+  return m->echo_nonce == core->nonce && m->echo_us >= core->fresh_since_us &&
+         m->echo_us <= core->now_us;
 }
 
 static void
@@ -313,8 +321,8 @@ decide_undecided (GemelCore          *core,
 
   if (core->peer.effective)
     gemel_core_become_standby (core, GEMEL_CAUSE_PEER_ACTIVE, out);
-  else if (core->settings.role == GEMEL_ROLE_MASTER && core->eligible && !core->stopping && !promised &&
-           !peer_holds)
+  else if (core->settings.role == GEMEL_ROLE_MASTER && core->eligible && !core->stopping &&
+           !promised && !peer_holds)
     gemel_core_become_candidate (core, GEMEL_CAUSE_MASTER_FIRST, out);
   else
     gemel_core_become_standby (core, GEMEL_CAUSE_PEER_DECIDES, out);
@@ -384,7 +392,8 @@ wait_for_active (GemelCore    *core,
 
   if (core->state == GEMEL_STATE_STANDBY || core->state == GEMEL_STATE_UNDECIDED)
     core->no_active_until_us = MAX (core->no_active_until_us, until_us);
-  else if (core->state == GEMEL_STATE_CANDIDATE && core->handover.id == 0 && core->candidate_cause != GEMEL_CAUSE_FORCED)
+  else if (core->state == GEMEL_STATE_CANDIDATE && core->handover.id == 0 &&
+           core->candidate_cause != GEMEL_CAUSE_FORCED)
     gemel_core_become_standby (core, GEMEL_CAUSE_PEER_ACTIVE, out);
 }
 
@@ -414,12 +423,14 @@ gemel_core_on_message (GemelCore          *core,
   if (is_violating (core, message))
     {
       if (core->counters.messages_violating++ == 0)
-        gemel_core_emit_event (core, out, GEMEL_EVENT_PROTOCOL_VIOLATION, GEMEL_CAUSE_NONE, (gint64) message->kind, 0);
+        gemel_core_emit_event (core, out, GEMEL_EVENT_PROTOCOL_VIOLATION, GEMEL_CAUSE_NONE,
+                               (gint64) message->kind, 0);
       return;
     }
   fresh = is_fresh (core, message);
   /* A repeated or overtaken message: what it says was superseded by one that is here already. */
-  if (message->nonce == core->peer.nonce && message->ts_us < core->peer.heard_ts_us && message->kind == GEMEL_MESSAGE_BEAT)
+  if (message->nonce == core->peer.nonce && message->ts_us < core->peer.heard_ts_us &&
+      message->kind == GEMEL_MESSAGE_BEAT)
     fresh = FALSE;
   hear (core, message);
   raise_term (core, message->term, out);

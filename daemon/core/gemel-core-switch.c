@@ -96,7 +96,8 @@ undo_handover (GemelCore    *core,
   GemelAction *action;
 
   core->counters.switchovers_failed++;
-  gemel_core_emit_event (core, out, GEMEL_EVENT_SWITCHOVER_FAILED, cause, core->now_us - core->handover.started_us, 0);
+  gemel_core_emit_event (core, out, GEMEL_EVENT_SWITCHOVER_FAILED, cause,
+                         core->now_us - core->handover.started_us, 0);
   gemel_core_emit_message (core, out, GEMEL_MESSAGE_ABORT, core->handover.id, cause);
   if (core->handover.peer_request != 0)
     gemel_core_emit_message (core, out, GEMEL_MESSAGE_ABORT, core->handover.peer_request, cause);
@@ -178,12 +179,15 @@ gemel_core_end_commit (GemelCore    *core,
   if (seen)
     {
       core->counters.switchovers_done++;
-      gemel_core_emit_event (core, out, GEMEL_EVENT_SWITCHOVER_DONE, core->handover.cause, took_us, 0);
+      gemel_core_emit_event (core, out, GEMEL_EVENT_SWITCHOVER_DONE, core->handover.cause, took_us,
+                             0);
     }
   else
-    gemel_core_emit_event (core, out, GEMEL_EVENT_SWITCHOVER_UNKNOWN, GEMEL_CAUSE_TIMEOUT, took_us, 0);
+    gemel_core_emit_event (core, out, GEMEL_EVENT_SWITCHOVER_UNKNOWN, GEMEL_CAUSE_TIMEOUT, took_us,
+                           0);
   /* Not done because of COMMITTED: it was handed over and the success was not seen. */
-  gemel_core_emit_reply (out, core->handover.request_id, seen, seen ? core->handover.cause : GEMEL_CAUSE_COMMITTED);
+  gemel_core_emit_reply (out, core->handover.request_id, seen,
+                         seen ? core->handover.cause : GEMEL_CAUSE_COMMITTED);
   memset (&core->handover, 0, sizeof core->handover);
 }
 
@@ -218,16 +222,19 @@ commit (GemelCore          *core,
   core->handover.ready_ts_us = m->ts_us;
   if (core->handover.cause == GEMEL_CAUSE_RECOVERY)
     {
-      gboolean again = core->last_recovery_us != 0 && core->now_us - core->last_recovery_us < RECOVERY_MEMORY_US;
+      gboolean again = core->last_recovery_us != 0 &&
+                       core->now_us - core->last_recovery_us < RECOVERY_MEMORY_US;
 
-      core->recovery_delay_us = again ? MIN (MAX (core->recovery_delay_us, 1) * 2, core->settings.recovery_delay_max_us)
+      core->recovery_delay_us = again ? MIN (MAX (core->recovery_delay_us, 1) * 2,
+                                             core->settings.recovery_delay_max_us)
                                       : core->settings.recovery_delay_us;
       core->last_recovery_us = core->now_us;
     }
   if (GEMEL_MUTANT (LATE_DEMOTE))
     {
       core->handover.commit_persist = 0;
-      gemel_core_emit_message (core, out, GEMEL_MESSAGE_COMMIT, core->handover.id, GEMEL_CAUSE_NONE);
+      gemel_core_emit_message (core, out, GEMEL_MESSAGE_COMMIT, core->handover.id,
+                               GEMEL_CAUSE_NONE);
       core->handover.deadline_us = core->now_us + core->settings.promise_us / 2;
       core->active_term = active_term;
       return;
@@ -246,10 +253,11 @@ on_ready (GemelCore          *core,
           const GemelMessage *m,
           GemelActions       *out)
 {
-  gboolean equal = gemel_pair_position_equal (&m->position, &core->handover.position) || GEMEL_MUTANT (NO_DRAIN);
+  gboolean equal = gemel_pair_position_equal (&m->position, &core->handover.position) ||
+                   GEMEL_MUTANT (NO_DRAIN);
 
-  if (core->state != GEMEL_STATE_HANDOVER || m->switch_id != core->handover.id || !core->handover.quiesced ||
-      core->handover.committed_term != 0)
+  if (core->state != GEMEL_STATE_HANDOVER || m->switch_id != core->handover.id ||
+      !core->handover.quiesced || core->handover.committed_term != 0)
     {
       core->counters.votes_late++;
       return;
@@ -271,7 +279,8 @@ on_peer_request (GemelCore          *core,
 
   if (core->state == GEMEL_STATE_HANDOVER && core->handover.peer_request == m->switch_id)
     return;
-  if (core->state == GEMEL_STATE_ACTIVE && !core->stopping && gemel_core_peer_can_take (core, &why_not))
+  if (core->state == GEMEL_STATE_ACTIVE && !core->stopping &&
+      gemel_core_peer_can_take (core, &why_not))
     {
       gemel_core_begin_handover (core, GEMEL_CAUSE_USER, 0, m->switch_id, out);
       return;
@@ -314,15 +323,17 @@ on_prepare (GemelCore          *core,
             GemelActions       *out)
 {
   GemelAction *action;
-  gboolean     forced = core->state == GEMEL_STATE_CANDIDATE && core->candidate_cause == GEMEL_CAUSE_FORCED;
-  gboolean     can = (core->state == GEMEL_STATE_STANDBY || core->state == GEMEL_STATE_CANDIDATE) && core->eligible &&
-                 !core->stopping && !forced;
+  gboolean     forced = core->state == GEMEL_STATE_CANDIDATE &&
+                    core->candidate_cause == GEMEL_CAUSE_FORCED;
+  gboolean can = (core->state == GEMEL_STATE_STANDBY || core->state == GEMEL_STATE_CANDIDATE) &&
+                 core->eligible && !core->stopping && !forced;
 
   if (core->state == GEMEL_STATE_CANDIDATE && core->handover.id == m->switch_id)
     return; /* repeated: READY is repeated by itself */
   if (!can || !core->peer.effective)
     {
-      gemel_core_emit_message (core, out, GEMEL_MESSAGE_ABORT, m->switch_id, GEMEL_CAUSE_NOT_ELIGIBLE);
+      gemel_core_emit_message (core, out, GEMEL_MESSAGE_ABORT, m->switch_id,
+                               GEMEL_CAUSE_NOT_ELIGIBLE);
       return;
     }
   if (core->handover.committed_term != 0)
@@ -354,7 +365,8 @@ void
 gemel_core_on_caught_up (GemelCore        *core,
                          const GemelInput *in)
 {
-  if (core->state != GEMEL_STATE_CANDIDATE || in->u.caught.switch_id != core->handover.id || core->handover.id == 0)
+  if (core->state != GEMEL_STATE_CANDIDATE || in->u.caught.switch_id != core->handover.id ||
+      core->handover.id == 0)
     return;
   core->handover.caught_up = TRUE;
   core->handover.position = in->u.caught.position;
@@ -366,10 +378,12 @@ on_commit (GemelCore          *core,
            const GemelMessage *m,
            GemelActions       *out)
 {
-  gboolean mine = core->state == GEMEL_STATE_CANDIDATE && core->handover.id != 0 && m->switch_id == core->handover.id &&
-                  m->proposal == core->proposal && core->handover.ready_sent_us != 0;
+  gboolean mine = core->state == GEMEL_STATE_CANDIDATE && core->handover.id != 0 &&
+                  m->switch_id == core->handover.id && m->proposal == core->proposal &&
+                  core->handover.ready_sent_us != 0;
 
-  if (!mine || core->stable.term > core->proposal || core->now_us - m->ready_ts_us >= core->settings.lease_us)
+  if (!mine || core->stable.term > core->proposal ||
+      core->now_us - m->ready_ts_us >= core->settings.lease_us)
     {
       core->counters.votes_late++;
       return;
@@ -454,18 +468,20 @@ gemel_core_on_request (GemelCore    *core,
 {
   GemelCause why_not = GEMEL_CAUSE_BUSY;
 
-  if (core->state == GEMEL_STATE_ACTIVE && !core->stopping && core->settings.role != GEMEL_ROLE_INDEPENDENT &&
-      gemel_core_peer_can_take (core, &why_not))
+  if (core->state == GEMEL_STATE_ACTIVE && !core->stopping &&
+      core->settings.role != GEMEL_ROLE_INDEPENDENT && gemel_core_peer_can_take (core, &why_not))
     {
       gemel_core_begin_handover (core, GEMEL_CAUSE_USER, request_id, 0, out);
       return;
     }
-  if (core->state == GEMEL_STATE_STANDBY && core->peer.effective && core->peer.link_up && core->pending_request == 0)
+  if (core->state == GEMEL_STATE_STANDBY && core->peer.effective && core->peer.link_up &&
+      core->pending_request == 0)
     {
       const GemelCoreSettings *s = &core->settings;
 
       core->pending_request = request_id;
-      core->pending_request_until_us = core->now_us + s->drain_timeout_us + s->ready_timeout_us + s->promise_us;
+      core->pending_request_until_us = core->now_us + s->drain_timeout_us + s->ready_timeout_us +
+                                       s->promise_us;
       gemel_core_emit_message (core, out, GEMEL_MESSAGE_REQUEST, request_id, GEMEL_CAUSE_USER);
       return;
     }
@@ -492,7 +508,8 @@ gemel_core_on_abort_request (GemelCore    *core,
                              guint64       request_id,
                              GemelActions *out)
 {
-  if (core->state == GEMEL_STATE_HANDOVER && core->handover.request_id == request_id && core->handover.committed_term == 0)
+  if (core->state == GEMEL_STATE_HANDOVER && core->handover.request_id == request_id &&
+      core->handover.committed_term == 0)
     gemel_core_roll_back (core, GEMEL_CAUSE_ABORTED, out);
   else if (core->pending_request == request_id && request_id != 0)
     {
@@ -516,7 +533,8 @@ gemel_core_message_due (const GemelCore *core)
 
   if (core->state == GEMEL_STATE_HANDOVER && core->handover.quiesced)
     return GEMEL_MESSAGE_PREPARE;
-  if (core->state == GEMEL_STATE_CANDIDATE && core->handover.id != 0 && core->handover.caught_up && proposal_durable)
+  if (core->state == GEMEL_STATE_CANDIDATE && core->handover.id != 0 && core->handover.caught_up &&
+      proposal_durable)
     return GEMEL_MESSAGE_READY;
   if (core->state == GEMEL_STATE_STANDBY && core->handover.committed_term != 0 &&
       core->persist_done >= core->handover.commit_persist)

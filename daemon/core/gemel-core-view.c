@@ -114,7 +114,8 @@ gemel_core_emit_message (GemelCore       *core,
   m->role = core->settings.role;
   m->recovery_mode = core->settings.recovery_mode;
   m->dual_master = core->settings.dual_master;
-  m->eligible = core->eligible && !core->never_eligible && core->state != GEMEL_STATE_FAULT && !core->stopping;
+  m->eligible = core->eligible && !core->never_eligible && core->state != GEMEL_STATE_FAULT &&
+                !core->stopping;
   m->synced = core->synced;
   m->holds_state = core->holds_state;
   m->switch_id = switch_id;
@@ -186,7 +187,8 @@ static gint64
 recovery_due_us (const GemelCore *core)
 {
   if (core->state != GEMEL_STATE_ACTIVE || core->settings.role != GEMEL_ROLE_BACKUP ||
-      gemel_core_recovery_mode (core) != GEMEL_RECOVERY_AUTOMATIC || core->peer.synced_since_us == 0)
+      gemel_core_recovery_mode (core) != GEMEL_RECOVERY_AUTOMATIC ||
+      core->peer.synced_since_us == 0)
     return 0;
   return core->peer.synced_since_us + core->recovery_delay_us;
 }
@@ -235,12 +237,14 @@ gemel_core_get_view (const GemelCore *core,
   ret_view->level = core->level;
   ret_view->standby_level = core->settings.standby_level;
   ret_view->recovery_mode = gemel_core_recovery_mode (core);
-  ret_view->assurance = core->settings.role == GEMEL_ROLE_INDEPENDENT ? GEMEL_ASSURANCE_NONE : GEMEL_ASSURANCE_PEER_ONLY;
+  ret_view->assurance = core->settings.role == GEMEL_ROLE_INDEPENDENT ? GEMEL_ASSURANCE_NONE
+                                                                      : GEMEL_ASSURANCE_PEER_ONLY;
   ret_view->term = core->stable.term;
   ret_view->active_term = core->active_term;
   ret_view->level_since_us = core->level_since_us;
   if (gemel_core_is_active_state (core))
-    ret_view->acts_until_us = core->settings.role == GEMEL_ROLE_INDEPENDENT || GEMEL_MUTANT (NO_STALL_CHECK)
+    ret_view->acts_until_us = core->settings.role == GEMEL_ROLE_INDEPENDENT ||
+                                  GEMEL_MUTANT (NO_STALL_CHECK)
                                 ? G_MAXINT64
                                 : core->last_step_us + gemel_core_demotion_limit_us (core);
   ret_view->switching = switching;
@@ -292,6 +296,7 @@ gemel_core_assert_invariants (const GemelCore *core)
   g_assert (core->state != GEMEL_STATE_CANDIDATE || core->proposal != 0);
   g_assert (core->state != GEMEL_STATE_HANDOVER || core->handover.id != 0);
   g_assert (core->handover.committed_term == 0 || !active || GEMEL_MUTANT (LATE_DEMOTE));
-  g_assert ((core->state != GEMEL_STATE_FAULT && core->state != GEMEL_STATE_UNDECIDED) || core->handover.id == 0);
+  g_assert ((core->state != GEMEL_STATE_FAULT && core->state != GEMEL_STATE_UNDECIDED) ||
+            core->handover.id == 0);
   g_assert (core->since_term <= core->active_term);
 }

@@ -7,7 +7,8 @@
  * Invariants, asserted after each step (gemel_core_assert_invariants ()):
  *   - a term is used for activity only after it was reported durable, and has this slot's parity;
  *   - active_term is set exactly in the states active and handover;
- *   - a handover identity exists in handover, may exist in candidate and after a commit, nowhere else;
+ *   - a handover identity exists in handover, may exist in candidate and after a commit,
+ *     nowhere else;
  *   - the highest known term is never below a proposal or an active term.
  */
 #include "core/gemel-core-private.h"
@@ -58,8 +59,11 @@ gemel_core_init (GemelCore               *core,
   core->next_beat_us = now_us;
   core->recovery_delay_us = settings->recovery_delay_us;
   /* The process before this one may have handed over just before it ended. */
-  core->promise_until_us = now_us + (settings->role == GEMEL_ROLE_INDEPENDENT ? 0 : settings->promise_us);
-  core->no_active_until_us = now_us + (settings->role == GEMEL_ROLE_INDEPENDENT ? 0 : settings->startup_allowance_us);
+  core->promise_until_us = now_us +
+                           (settings->role == GEMEL_ROLE_INDEPENDENT ? 0 : settings->promise_us);
+  core->no_active_until_us = now_us + (settings->role == GEMEL_ROLE_INDEPENDENT
+                                         ? 0
+                                         : settings->startup_allowance_us);
 }
 
 /* ---- moves ---- */
@@ -100,7 +104,8 @@ announce_level (GemelCore    *core,
   action->u.level.level = level;
   action->u.level.cause = cause;
   action->u.level.term = core->active_term != 0 ? core->active_term : core->stable.term;
-  gemel_core_emit_event (core, out, GEMEL_EVENT_LEVEL_CHANGED, cause, (gint64) core->level, (gint64) level);
+  gemel_core_emit_event (core, out, GEMEL_EVENT_LEVEL_CHANGED, cause, (gint64) core->level,
+                         (gint64) level);
   core->level = level;
   core->level_since_us = core->now_us;
 }
@@ -275,7 +280,9 @@ gemel_core_become_undecided (GemelCore    *core,
   core->silence_cause = GEMEL_CAUSE_NONE;
   core->fresh_since_us = core->now_us;
   core->peer.effective = FALSE;
-  core->no_active_until_us = core->now_us + (core->settings.role == GEMEL_ROLE_INDEPENDENT ? 0 : core->settings.startup_allowance_us);
+  core->no_active_until_us = core->now_us + (core->settings.role == GEMEL_ROLE_INDEPENDENT
+                                               ? 0
+                                               : core->settings.startup_allowance_us);
 }
 
 /**
@@ -291,7 +298,8 @@ gemel_core_become_active (GemelCore    *core,
                           GemelActions *out)
 {
   GemelCause why = cause == GEMEL_CAUSE_COMMITTED ? cause : core->candidate_cause;
-  gint64     silence_us = core->peer.active_heard_us == 0 ? 0 : core->now_us - core->peer.active_heard_us;
+  gint64     heard_us = core->peer.active_heard_us;
+  gint64     silence_us = heard_us == 0 ? 0 : core->now_us - heard_us;
 
   g_assert (core->state == GEMEL_STATE_CANDIDATE);
   g_assert (core->persist_done >= core->proposal_persist);
@@ -306,8 +314,8 @@ gemel_core_become_active (GemelCore    *core,
   memset (&core->handover, 0, sizeof core->handover);
   gemel_core_move (core, GEMEL_STATE_ACTIVE, cause, out);
   core->proposal = 0;
-  if (why == GEMEL_CAUSE_NO_ACTIVE || why == GEMEL_CAUSE_DEATH_NOTICE || why == GEMEL_CAUSE_REFUSED ||
-      why == GEMEL_CAUSE_PEER_RESTARTED)
+  if (why == GEMEL_CAUSE_NO_ACTIVE || why == GEMEL_CAUSE_DEATH_NOTICE ||
+      why == GEMEL_CAUSE_REFUSED || why == GEMEL_CAUSE_PEER_RESTARTED)
     core->counters.takeovers++;
   gemel_core_emit_event (core, out, GEMEL_EVENT_CHANGEOVER, why, silence_us, 0);
   if (why == GEMEL_CAUSE_FORCED)
@@ -369,7 +377,8 @@ on_stall (GemelCore    *core,
   core->counters.stalls++;
   gemel_core_emit_event (core, out, GEMEL_EVENT_STALLED, cause, gap_us, limit_us);
   core->fresh_since_us = core->now_us;
-  if (gemel_core_is_active_state (core) && gap_us > gemel_core_demotion_limit_us (core) && !GEMEL_MUTANT (NO_STALL_CHECK))
+  if (gemel_core_is_active_state (core) && gap_us > gemel_core_demotion_limit_us (core) &&
+      !GEMEL_MUTANT (NO_STALL_CHECK))
     gemel_core_leave_handover (core, cause, out);
   else if (core->state == GEMEL_STATE_CANDIDATE)
     {
@@ -377,10 +386,12 @@ on_stall (GemelCore    *core,
       gemel_core_become_standby (core, cause, out);
     }
   else if (core->state == GEMEL_STATE_STANDBY)
-    core->no_active_until_us = MAX (core->no_active_until_us, core->now_us + core->settings.failover_timeout_us);
+    core->no_active_until_us = MAX (core->no_active_until_us,
+                                    core->now_us + core->settings.failover_timeout_us);
   else if (core->state == GEMEL_STATE_UNDECIDED)
     /* An allowance that ran out while the process did not run is no silence. */
-    core->no_active_until_us = MAX (core->no_active_until_us, core->now_us + core->settings.startup_allowance_us);
+    core->no_active_until_us = MAX (core->no_active_until_us,
+                                    core->now_us + core->settings.startup_allowance_us);
 }
 
 static void
@@ -412,7 +423,8 @@ look_at_peer_clock (GemelCore          *core,
                     GemelActions       *out)
 {
   gint64 offset_us = m->ts_us - core->now_us;
-  gint64 drift_us = (core->now_us - core->peer.best_offset_at_us) / 1000000 * 2 * (gint64) core->settings.drift_ppm;
+  gint64 drift_us = (core->now_us - core->peer.best_offset_at_us) / 1000000 * 2 *
+                    (gint64) core->settings.drift_ppm;
   gint64 ahead_us = offset_us - core->peer.best_offset_us - drift_us;
 
   if (!core->peer.offset_known || m->nonce != core->peer.nonce)
@@ -431,7 +443,8 @@ on_persisted (GemelCore    *core,
               GemelActions *out)
 {
   core->persist_done = MAX (core->persist_done, id);
-  if (core->term_failed && core->state == GEMEL_STATE_FAULT && !core->never_eligible && !core->journal_failed)
+  if (core->term_failed && core->state == GEMEL_STATE_FAULT && !core->never_eligible &&
+      !core->journal_failed)
     {
       gemel_core_emit_event (core, out, GEMEL_EVENT_FAULT_CLEARED, GEMEL_CAUSE_CLEARED, 0, 0);
       gemel_core_become_undecided (core, GEMEL_CAUSE_CLEARED, out);
@@ -445,7 +458,8 @@ on_persist_failed (GemelCore    *core,
                    GemelActions *out)
 {
   if (!core->term_failed)
-    gemel_core_emit_event (core, out, GEMEL_EVENT_TERM_NOT_DURABLE, GEMEL_CAUSE_TERM_NOT_DURABLE, (gint64) id, 0);
+    gemel_core_emit_event (core, out, GEMEL_EVENT_TERM_NOT_DURABLE, GEMEL_CAUSE_TERM_NOT_DURABLE,
+                           (gint64) id, 0);
   core->term_failed = TRUE;
   core->term_retry_us = core->now_us + core->settings.failover_timeout_us;
   if (core->stopping && core->stop_asked && id >= core->stop_persist)
@@ -482,7 +496,8 @@ on_journal (GemelCore    *core,
   core->journal_failed_us = core->now_us;
   if (failed)
     {
-      gemel_core_emit_event (core, out, GEMEL_EVENT_JOURNAL_FAILED, GEMEL_CAUSE_JOURNAL_FAILED, 0, 0);
+      gemel_core_emit_event (core, out, GEMEL_EVENT_JOURNAL_FAILED, GEMEL_CAUSE_JOURNAL_FAILED, 0,
+                             0);
       if (!gemel_core_is_active_state (core) && core->state != GEMEL_STATE_FAULT)
         gemel_core_become_faulty (core, GEMEL_CAUSE_JOURNAL_FAILED, out);
     }
@@ -543,7 +558,9 @@ on_settings (GemelCore               *core,
   if (core->state == GEMEL_STATE_FAULT)
     return;
   if (core->state == GEMEL_STATE_UNDECIDED)
-    core->no_active_until_us = core->now_us + (settings->role == GEMEL_ROLE_INDEPENDENT ? 0 : settings->startup_allowance_us);
+    core->no_active_until_us = core->now_us + (settings->role == GEMEL_ROLE_INDEPENDENT
+                                                 ? 0
+                                                 : settings->startup_allowance_us);
   else
     gemel_core_leave_handover (core, GEMEL_CAUSE_ROLE_CHANGED, out);
 }
@@ -563,7 +580,8 @@ on_stop (GemelCore    *core,
   else if (core->state == GEMEL_STATE_CANDIDATE)
     {
       if (core->handover.id != 0)
-        gemel_core_emit_message (core, out, GEMEL_MESSAGE_ABORT, core->handover.id, GEMEL_CAUSE_STOP);
+        gemel_core_emit_message (core, out, GEMEL_MESSAGE_ABORT, core->handover.id,
+                                 GEMEL_CAUSE_STOP);
       memset (&core->handover, 0, sizeof core->handover);
       gemel_core_become_standby (core, GEMEL_CAUSE_STOP, out);
     }
@@ -578,6 +596,9 @@ on_sync (GemelCore *core,
   if (core->synced != synced)
     core->next_beat_us = core->now_us; /* the active node waits for this */
   core->synced = synced;
+  /* From now on the peer acknowledges nothing as `pair` that is not here as well. */
+  if (synced && core->peer.effective && core->state == GEMEL_STATE_STANDBY)
+    core->holds_state = TRUE;
 }
 
 static void

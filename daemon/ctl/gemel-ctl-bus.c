@@ -16,9 +16,14 @@ set_no_daemon (GemelCtl   *ctl,
                GError    **error)
 {
   if (ctl->bus_address != NULL)
-    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_NO_DAEMON, "no daemon on the bus %s (%s); start gemeld with that --bus-address", ctl->bus_address, why);
+    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_NO_DAEMON,
+                 "no daemon on the bus %s (%s); start gemeld with that --bus-address",
+                 ctl->bus_address, why);
   else
-    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_NO_DAEMON, "no daemon on the system bus (%s); start it with “systemctl start gemeld”, or name another bus with --bus-address", why);
+    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_NO_DAEMON,
+                 "no daemon on the system bus (%s); start it with “systemctl start gemeld”, or "
+                 "name another bus with --bus-address",
+                 why);
 }
 
 /**
@@ -33,14 +38,16 @@ gboolean
 gemel_ctl_connect (GemelCtl *ctl,
                    GError  **error)
 {
-  const GDBusConnectionFlags flags = G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION;
-  g_autoptr (GError)         local_error = NULL;
+  const GDBusConnectionFlags flags = G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+                                     G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION;
+  g_autoptr (GError) local_error = NULL;
 
   if (ctl->connection != NULL && !g_dbus_connection_is_closed (ctl->connection))
     return TRUE;
   g_clear_object (&ctl->connection);
   if (ctl->bus_address != NULL)
-    ctl->connection = g_dbus_connection_new_for_address_sync (ctl->bus_address, flags, NULL, NULL, &local_error);
+    ctl->connection = g_dbus_connection_new_for_address_sync (ctl->bus_address, flags, NULL, NULL,
+                                                              &local_error);
   else
     ctl->connection = g_bus_get_sync (G_BUS_TYPE_SYSTEM, NULL, &local_error);
   if (ctl->connection == NULL)
@@ -74,13 +81,23 @@ translate (GemelCtl *ctl,
   if (means_absent (owned))
     set_no_daemon (ctl, "gemeld does not run", error);
   else if (g_error_matches (owned, G_DBUS_ERROR, G_DBUS_ERROR_NO_REPLY))
-    g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_FAILED, "gemeld ended or did not answer while this was under way; look at “gemelctl status” whether it was done");
-  else if (g_error_matches (owned, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) || g_error_matches (owned, G_DBUS_ERROR, G_DBUS_ERROR_TIMEOUT))
-    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_FAILED, "gemeld did not answer within %g s; give it longer with --timeout SECONDS", ctl->timeout_s);
-  else if (g_error_matches (owned, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED) || g_error_matches (owned, G_DBUS_ERROR, G_DBUS_ERROR_AUTH_FAILED))
-    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_NOT_AUTHORISED, "not authorised: %s", owned->message);
-  else if (g_error_matches (owned, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD) || g_error_matches (owned, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_INTERFACE))
-    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_FAILED, "this gemeld does not know that; are gemeld and gemelctl of one version? (%s)", owned->message);
+    g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_FAILED,
+                         "gemeld ended or did not answer while this was under way; look at "
+                         "“gemelctl status” whether it was done");
+  else if (g_error_matches (owned, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) ||
+           g_error_matches (owned, G_DBUS_ERROR, G_DBUS_ERROR_TIMEOUT))
+    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_FAILED,
+                 "gemeld did not answer within %g s; give it longer with --timeout SECONDS",
+                 ctl->timeout_s);
+  else if (g_error_matches (owned, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED) ||
+           g_error_matches (owned, G_DBUS_ERROR, G_DBUS_ERROR_AUTH_FAILED))
+    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_NOT_AUTHORISED, "not authorised: %s",
+                 owned->message);
+  else if (g_error_matches (owned, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD) ||
+           g_error_matches (owned, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_INTERFACE))
+    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_FAILED,
+                 "this gemeld does not know that; are gemeld and gemelctl of one version? (%s)",
+                 owned->message);
   else
     g_propagate_error (error, g_steal_pointer (&owned));
 }
@@ -117,9 +134,10 @@ gemel_ctl_call_at (GemelCtl   *ctl,
     return NULL;
   /* Registers the names of the errors, so that they come back with their codes. */
   (void) gemel_error_quark ();
-  reply = g_dbus_connection_call_sync (ctl->connection, GEMEL_BUS_NAME, path, interface, method, owned,
-                                       G_VARIANT_TYPE (reply_type),
-                                       G_DBUS_CALL_FLAGS_NO_AUTO_START | G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
+  reply = g_dbus_connection_call_sync (ctl->connection, GEMEL_BUS_NAME, path, interface, method,
+                                       owned, G_VARIANT_TYPE (reply_type),
+                                       G_DBUS_CALL_FLAGS_NO_AUTO_START |
+                                         G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
                                        (int) (ctl->timeout_s * 1000), NULL, &local_error);
   if (reply == NULL)
     translate (ctl, local_error, error);
@@ -170,8 +188,9 @@ gemel_ctl_get_all (GemelCtl   *ctl,
                    GError    **error)
 {
   g_autofree char     *full = g_strconcat (INTERFACE_PREFIX, interface, NULL);
-  g_autoptr (GVariant) reply = gemel_ctl_call_at (ctl, path, "org.freedesktop.DBus.Properties", "GetAll",
-                                                  g_variant_new ("(s)", full), "(a{sv})", error);
+  g_autoptr (GVariant) reply = gemel_ctl_call_at (ctl, path, "org.freedesktop.DBus.Properties",
+                                                  "GetAll", g_variant_new ("(s)", full), "(a{sv})",
+                                                  error);
 
   return reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
 }
@@ -230,6 +249,7 @@ gemel_ctl_subscribe (GemelCtl           *ctl,
                      GDBusSignalCallback callback,
                      gpointer            user_data)
 {
-  return g_dbus_connection_signal_subscribe (ctl->connection, GEMEL_BUS_NAME, interface, signal, path, NULL,
-                                             G_DBUS_SIGNAL_FLAGS_NONE, callback, user_data, NULL);
+  return g_dbus_connection_signal_subscribe (ctl->connection, GEMEL_BUS_NAME, interface, signal,
+                                             path, NULL, G_DBUS_SIGNAL_FLAGS_NONE, callback,
+                                             user_data, NULL);
 }

@@ -37,7 +37,10 @@ gemel_ctl_config_get (GemelCtl *ctl,
 
   if (!gemel_ctl_parse (ctl, entries, "PROVIDER KEY", 2, 2, args, error))
     return FALSE;
-  reply = gemel_ctl_call (ctl, "Config", "Get", g_variant_new ("(ss@a{sv})", (*args)[0], (*args)[1], gemel_ctl_no_options ()), "(ay)", error);
+  reply = gemel_ctl_call (ctl, "Config", "Get",
+                          g_variant_new ("(ss@a{sv})", (*args)[0], (*args)[1],
+                                         gemel_ctl_no_options ()),
+                          "(ay)", error);
   if (reply == NULL)
     return FALSE;
   value = g_variant_get_child_value (reply, 0);
@@ -73,7 +76,8 @@ gemel_ctl_config_set (GemelCtl *ctl,
   g_autofree char   *durability = NULL;
   const GOptionEntry entries[] = {
     { "file", 0, 0, G_OPTION_ARG_FILENAME, &file, "Take the value from this file", "FILE" },
-    { "durability", 0, 0, G_OPTION_ARG_STRING, &durability, "Wait until this node or the pair has it", "local|pair" },
+    { "durability", 0, 0, G_OPTION_ARG_STRING, &durability,
+      "Wait until this node or the pair has it", "local|pair" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   g_autoptr (GVariant) options = NULL;
@@ -88,7 +92,9 @@ gemel_ctl_config_set (GemelCtl *ctl,
     return FALSE;
   g_variant_ref_sink (options);
   g_variant_ref_sink (value);
-  reply = gemel_ctl_call (ctl, "Config", "Set", g_variant_new ("(ss@ay@a{sv})", (*args)[0], (*args)[1], value, options), "(tts)", error);
+  reply = gemel_ctl_call (ctl, "Config", "Set",
+                          g_variant_new ("(ss@ay@a{sv})", (*args)[0], (*args)[1], value, options),
+                          "(tts)", error);
   if (reply == NULL)
     return FALSE;
   gemel_ctl_print_written (ctl, "written", "term", reply);
@@ -111,7 +117,8 @@ gemel_ctl_config_delete (GemelCtl *ctl,
 {
   g_autofree char   *durability = NULL;
   const GOptionEntry entries[] = {
-    { "durability", 0, 0, G_OPTION_ARG_STRING, &durability, "Wait until this node or the pair has it", "local|pair" },
+    { "durability", 0, 0, G_OPTION_ARG_STRING, &durability,
+      "Wait until this node or the pair has it", "local|pair" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   g_autoptr (GVariant) reply = NULL;
@@ -122,7 +129,9 @@ gemel_ctl_config_delete (GemelCtl *ctl,
   options = gemel_ctl_durability_options (durability, error);
   if (options == NULL)
     return FALSE;
-  reply = gemel_ctl_call (ctl, "Config", "Delete", g_variant_new ("(ss@a{sv})", (*args)[0], (*args)[1], options), "(tts)", error);
+  reply = gemel_ctl_call (ctl, "Config", "Delete",
+                          g_variant_new ("(ss@a{sv})", (*args)[0], (*args)[1], options), "(tts)",
+                          error);
   if (reply == NULL)
     return FALSE;
   gemel_ctl_print_written (ctl, "deleted", "term", reply);
@@ -145,7 +154,7 @@ add_record (GemelCtlTable *table,
   g_variant_get (row, "(&s&s@ayt)", &provider, &key, NULL, &seq);
   gemel_ctl_table_add (table, provider, GEMEL_CTL_PLAIN);
   gemel_ctl_table_add (table, key, GEMEL_CTL_PLAIN);
-  gemel_ctl_table_take (table, gemel_ctl_format_value (value));
+  gemel_ctl_table_take (table, gemel_ctl_format_preview (value));
   gemel_ctl_table_take (table, gemel_ctl_format_bytes (g_variant_get_size (value)));
   gemel_ctl_table_add_count (table, seq);
   gemel_ctl_json_add_row (json, record_names, row);
@@ -165,7 +174,9 @@ list_pages (GemelCtl      *ctl,
   for (;;)
     {
       g_autoptr (GVariant) reply = gemel_ctl_call (ctl, "Config", "List",
-                                                   g_variant_new ("(sssu@a{sv})", provider, prefix, after, GEMEL_CTL_PAGE, gemel_ctl_no_options ()),
+                                                   g_variant_new ("(sssu@a{sv})", provider, prefix,
+                                                                  after, GEMEL_CTL_PAGE,
+                                                                  gemel_ctl_no_options ()),
                                                    "(a(ssayt))", error);
       g_autoptr (GVariant) rows = reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
       const gsize          n = rows != NULL ? g_variant_n_children (rows) : 0;
@@ -212,7 +223,8 @@ gemel_ctl_config_list (GemelCtl *ctl,
   if (!gemel_ctl_parse (ctl, entries, "[PROVIDER]", 0, 1, args, error))
     return FALSE;
   json_builder_begin_array (json);
-  if (!list_pages (ctl, (*args)[0] != NULL ? (*args)[0] : "", prefix != NULL ? prefix : "", table, json, error))
+  if (!list_pages (ctl, (*args)[0] != NULL ? (*args)[0] : "", prefix != NULL ? prefix : "", table,
+                   json, error))
     return FALSE;
   json_builder_end_array (json);
   if (ctl->json)
@@ -281,9 +293,11 @@ gemel_ctl_config_info (GemelCtl *ctl,
     }
   bytes = gemel_ctl_format_bytes (info_count (info, "JournalBytes"));
   g_print ("records        %" G_GUINT64_FORMAT "\n", info_count (info, "Records"));
-  g_print ("last entry     term %" G_GUINT64_FORMAT ", seq %" G_GUINT64_FORMAT "\n", info_count (info, "HeadTerm"), info_count (info, "HeadSeq"));
+  g_print ("last entry     term %" G_GUINT64_FORMAT ", seq %" G_GUINT64_FORMAT "\n",
+           info_count (info, "HeadTerm"), info_count (info, "HeadSeq"));
   g_print ("chain hash     %s\n", info_text (info, "HeadHash"));
   g_print ("lineage        %s\n", info_text (info, "Lineage"));
-  g_print ("journal        %" G_GUINT64_FORMAT " entries after seq %" G_GUINT64_FORMAT ", %s\n", info_count (info, "JournalEntries"), info_count (info, "BaseSeq"), bytes);
+  g_print ("journal        %" G_GUINT64_FORMAT " entries after seq %" G_GUINT64_FORMAT ", %s\n",
+           info_count (info, "JournalEntries"), info_count (info, "BaseSeq"), bytes);
   return TRUE;
 }

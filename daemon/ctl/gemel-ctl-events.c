@@ -38,8 +38,11 @@ query_clear (EventQuery *query)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (EventQuery, query_clear)
 
-static const char *const names[] = { "id", "usec", "severity", "code", "term", "cause", "node", "subject", "message", "a", "b", NULL };
-static const char *const titles[] = { "time", "severity", "event", ">term", "cause", "message", NULL };
+static const char *const names[] = { "id", "usec", "severity", "code", "term", "cause",
+                                     "node", "subject", "message", "a", "b", NULL };
+static const char *const titles[] = {
+  "time", "severity", "event", ">term", "cause", "message", NULL
+};
 
 static GemelCtlStyle
 severity_style (const char *severity)
@@ -58,13 +61,15 @@ add_event (GemelCtlTable *table,
   guint64     id, usec, term;
   const char *severity, *code, *cause, *node, *subject, *message;
 
-  g_variant_get (event, "(tt&s&st&s&s&s&sxx)", &id, &usec, &severity, &code, &term, &cause, &node, &subject, &message, NULL, NULL);
+  g_variant_get (event, "(tt&s&st&s&s&s&sxx)", &id, &usec, &severity, &code, &term, &cause, &node,
+                 &subject, &message, NULL, NULL);
   gemel_ctl_table_take (table, gemel_ctl_format_time ((gint64) usec));
   gemel_ctl_table_add (table, severity, severity_style (severity));
   gemel_ctl_table_add (table, code, GEMEL_CTL_PLAIN);
   gemel_ctl_table_add_count (table, term);
   gemel_ctl_table_add (table, cause, GEMEL_CTL_PLAIN);
-  gemel_ctl_table_take (table, *subject != '\0' ? g_strdup_printf ("%s: %s", subject, message) : g_strdup (message));
+  gemel_ctl_table_take (table, *subject != '\0' ? g_strdup_printf ("%s: %s", subject, message)
+                                                : g_strdup (message));
 }
 
 static gboolean
@@ -75,21 +80,29 @@ check_query (EventQuery *query,
 
   if (query->limit < 1)
     {
-      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "--limit is a number of events, 1 or more");
+      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                           "--limit is a number of events, 1 or more");
       return FALSE;
     }
-  if (query->severity != NULL && !gemel_severity_from_string (query->severity, &query->severity_min))
+  if (query->severity != NULL &&
+      !gemel_severity_from_string (query->severity, &query->severity_min))
     {
-      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "--severity is info, notice, warning or critical; events at least that severe are shown");
+      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                           "--severity is info, notice, warning or critical; events at least that "
+                           "severe are shown");
       return FALSE;
     }
   if (query->code != NULL && gemel_event_info_by_token (query->code) == NULL)
     {
-      g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "there is no event “%s”; gemelctl completion-words events prints all codes", query->code);
+      g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                   "there is no event “%s”; gemelctl completion-words events prints all codes",
+                   query->code);
       return FALSE;
     }
-  return (query->since == NULL || gemel_ctl_parse_time (query->since, now, &query->since_unix_us, error)) &&
-         (query->until == NULL || gemel_ctl_parse_time (query->until, now, &query->until_unix_us, error));
+  return (query->since == NULL ||
+          gemel_ctl_parse_time (query->since, now, &query->since_unix_us, error)) &&
+         (query->until == NULL ||
+          gemel_ctl_parse_time (query->until, now, &query->until_unix_us, error));
 }
 
 static GVariant *
@@ -131,7 +144,10 @@ fetch (GemelCtl         *ctl,
     {
       const guint          page = MIN ((guint) query->limit - events->len, GEMEL_CTL_PAGE);
       g_autoptr (GVariant) reply = gemel_ctl_call (ctl, "Events", "List",
-                                                   g_variant_new ("(@a{sv})", make_filter (query, before, after, page)), EVENTS_TYPE, error);
+                                                   g_variant_new ("(@a{sv})",
+                                                                  make_filter (query, before, after,
+                                                                               page)),
+                                                   EVENTS_TYPE, error);
       g_autoptr (GVariant) rows = reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
       const gsize          n = rows != NULL ? g_variant_n_children (rows) : 0;
 
@@ -170,7 +186,8 @@ print_events (GemelCtl  *ctl,
       gemel_ctl_json_print (ctl, json);
       return;
     }
-  text = events->len > 0 ? gemel_ctl_table_render (table, ctl->width, ctl->colour) : g_strdup ("There are no such events.\n");
+  text = events->len > 0 ? gemel_ctl_table_render (table, ctl->width, ctl->colour)
+                         : g_strdup ("There are no such events.\n");
   g_print ("%s", text);
 }
 
@@ -193,12 +210,14 @@ print_line (GemelCtl *ctl,
       gemel_ctl_json_print_line (json);
       return;
     }
-  g_variant_get (event, "(tt&s&st&s&s&s&sxx)", NULL, &usec, &severity, &code, NULL, NULL, NULL, &subject, &message, NULL, NULL);
+  g_variant_get (event, "(tt&s&st&s&s&s&sxx)", NULL, &usec, &severity, &code, NULL, NULL, NULL,
+                 &subject, &message, NULL, NULL);
   time = gemel_ctl_format_time ((gint64) usec);
   padded = g_strdup_printf ("%-8s", severity);
   painted = gemel_ctl_paint (padded, severity_style (severity), ctl->colour);
   safe = gemel_ctl_sanitize (message);
-  g_print ("%s  %s  %-18s  %s%s%s\n", time, painted, code, subject, *subject != '\0' ? ": " : "", safe);
+  g_print ("%s  %s  %-18s  %s%s%s\n", time, painted, code, subject, *subject != '\0' ? ": " : "",
+           safe);
 }
 
 typedef struct
@@ -248,9 +267,12 @@ gemel_ctl_events (GemelCtl *ctl,
   /* clang-format off */
   const GOptionEntry entries[] = {
     { "limit", 'n', 0, G_OPTION_ARG_INT, &query.limit, "The newest N (default 50)", "N" },
-    { "severity", 0, 0, G_OPTION_ARG_STRING, &query.severity, "At least info, notice, warning or critical", "SEVERITY" },
-    { "code", 0, 0, G_OPTION_ARG_STRING, &query.code, "Only this kind, for example changeover", "CODE" },
-    { "since", 0, 0, G_OPTION_ARG_STRING, &query.since, "From this time on: -10min, 10:00, 2026-11-22 …", "TIME" },
+    { "severity", 0, 0, G_OPTION_ARG_STRING, &query.severity,
+      "At least info, notice, warning or critical", "SEVERITY" },
+    { "code", 0, 0, G_OPTION_ARG_STRING, &query.code,
+      "Only this kind, for example changeover", "CODE" },
+    { "since", 0, 0, G_OPTION_ARG_STRING, &query.since,
+      "From this time on: -10min, 10:00, 2026-11-22 …", "TIME" },
     { "until", 0, 0, G_OPTION_ARG_STRING, &query.until, "Up to this time", "TIME" },
     { "follow", 'f', 0, G_OPTION_ARG_NONE, &query.follow, "Print new ones as they come", NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -261,7 +283,8 @@ gemel_ctl_events (GemelCtl *ctl,
   if (!gemel_ctl_parse (ctl, entries, "", 0, 0, args, error) || !check_query (&query, error))
     return FALSE;
   if (query.follow)
-    return gemel_ctl_follow (ctl, GEMEL_BUS_NAME ".Events", "Added", print_new, &(Watch){ ctl, &query }, error);
+    return gemel_ctl_follow (ctl, GEMEL_BUS_NAME ".Events", "Added", print_new,
+                             &(Watch){ ctl, &query }, error);
   events = fetch (ctl, &query, 0, error);
   if (events == NULL)
     return FALSE;

@@ -15,6 +15,8 @@
 #define HOUR   (60 * MINUTE)
 #define DAY    (24 * HOUR)
 
+#define PREVIEW_CHARS_MAX 72
+
 /**
  * gemel_ctl_format_duration:
  * @us: a duration, µs
@@ -94,7 +96,8 @@ gemel_ctl_format_time (gint64 unix_us)
     return g_strdup_printf ("%" G_GINT64_FORMAT " µs", unix_us);
   head = g_date_time_format (local, "%Y-%m-%d %H:%M:%S");
   zone = g_date_time_format (local, "%Z");
-  return g_strdup_printf ("%s.%03d %s", head, (int) (((unix_us % SECOND) + SECOND) % SECOND / MS), zone);
+  return g_strdup_printf ("%s.%03d %s", head, (int) (((unix_us % SECOND) + SECOND) % SECOND / MS),
+                          zone);
 }
 
 /**
@@ -111,7 +114,8 @@ gemel_ctl_format_rate (double per_second)
     return g_strdup ("?");
   if (per_second < 0.05)
     return g_strdup ("0");
-  return per_second < 999.95 ? g_strdup_printf ("%.1f", per_second) : g_strdup_printf ("%.0f", per_second);
+  return per_second < 999.95 ? g_strdup_printf ("%.1f", per_second)
+                             : g_strdup_printf ("%.0f", per_second);
 }
 
 /**
@@ -227,6 +231,25 @@ gemel_ctl_format_value (GVariant *bytes)
     return g_steal_pointer (&text);
   hex = gemel_ctl_format_hex (bytes);
   return g_strconcat ("0x", hex, NULL);
+}
+
+/**
+ * gemel_ctl_format_preview:
+ * @bytes: an ay
+ *
+ * Returns: (transfer full): its beginning, for a cell of a table.
+ * Thread: any
+ */
+char *
+gemel_ctl_format_preview (GVariant *bytes)
+{
+  g_autofree char *whole = gemel_ctl_format_value (bytes);
+  g_autofree char *begin = NULL;
+
+  if (g_utf8_strlen (whole, -1) <= PREVIEW_CHARS_MAX)
+    return g_steal_pointer (&whole);
+  begin = g_utf8_substring (whole, 0, PREVIEW_CHARS_MAX - 1);
+  return g_strconcat (begin, "…", NULL);
 }
 
 /* Control characters, and those that turn the direction of what follows. */

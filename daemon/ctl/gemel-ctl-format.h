@@ -16,6 +16,7 @@ char *gemel_ctl_format_rate (double per_second);
 char *gemel_ctl_format_number (double value);
 char *gemel_ctl_format_variant (GVariant *value);
 char *gemel_ctl_format_value (GVariant *bytes);
+char *gemel_ctl_format_preview (GVariant *bytes);
 char *gemel_ctl_format_hex (GVariant *bytes);
 char *gemel_ctl_format_uuid (GVariant *bytes);
 char *gemel_ctl_dup_text (GVariant *bytes);

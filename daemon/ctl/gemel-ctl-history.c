@@ -42,7 +42,8 @@ make_value (const char *text,
       if (end != text && *end == '\0')
         return g_variant_new_double (value);
     }
-  g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "“%s” is no value of type %s; --type is double, int, bool or string", text, type);
+  g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+               "“%s” is no value of type %s; --type is double, int, bool or string", text, type);
   return NULL;
 }
 
@@ -57,12 +58,14 @@ parse_status (const char *text,
   errno = 0;
   if (text != NULL)
     value = g_ascii_strtoull (text, &end, 0);
-  if (text == NULL || (end != text && *end == '\0' && errno == 0 && value <= G_MAXUINT32 && text[0] != '-'))
+  if (text == NULL ||
+      (end != text && *end == '\0' && errno == 0 && value <= G_MAXUINT32 && text[0] != '-'))
     {
       *ret_status = (guint32) value;
       return TRUE;
     }
-  g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "“%s” is no OPC UA status code; 0 is good, 0x80000000 is bad", text);
+  g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+               "“%s” is no OPC UA status code; 0 is good, 0x80000000 is bad", text);
   return FALSE;
 }
 
@@ -86,7 +89,8 @@ gemel_ctl_history_write (GemelCtl *ctl,
   /* clang-format off */
   const GOptionEntry entries[] = {
     { "type", 0, 0, G_OPTION_ARG_STRING, &type, "double (default), int, bool or string", "TYPE" },
-    { "status", 0, 0, G_OPTION_ARG_STRING, &status_text, "OPC UA status code (default 0: good)", "CODE" },
+    { "status", 0, 0, G_OPTION_ARG_STRING, &status_text,
+      "OPC UA status code (default 0: good)", "CODE" },
     { "time", 0, 0, G_OPTION_ARG_STRING, &time_text, "Time of the point (default: now)", "TIME" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
@@ -101,14 +105,18 @@ gemel_ctl_history_write (GemelCtl *ctl,
   guint64                 seq;
 
   /* A value below zero looks like an option: "--" before it. */
-  if (!gemel_ctl_parse (ctl, entries, "TAG [--] VALUE", 2, 2, args, error) || !parse_status (status_text, &status, error) ||
+  if (!gemel_ctl_parse (ctl, entries, "TAG [--] VALUE", 2, 2, args, error) ||
+      !parse_status (status_text, &status, error) ||
       (time_text != NULL && !gemel_ctl_parse_time (time_text, now, &usec, error)))
     return FALSE;
   value = make_value ((*args)[1], type != NULL ? type : "double", error);
   if (value == NULL)
     return FALSE;
   point = g_variant_new ("(sxuv)", (*args)[0], usec, status, value);
-  reply = gemel_ctl_call (ctl, "History", "Write", g_variant_new ("(@a(sxuv)@a{sv})", g_variant_new_array (NULL, &point, 1), gemel_ctl_no_options ()), "(t)", error);
+  reply = gemel_ctl_call (ctl, "History", "Write",
+                          g_variant_new ("(@a(sxuv)@a{sv})", g_variant_new_array (NULL, &point, 1),
+                                         gemel_ctl_no_options ()),
+                          "(t)", error);
   if (reply == NULL)
     return FALSE;
   g_variant_get (reply, "(t)", &seq);
@@ -126,7 +134,8 @@ gemel_ctl_history_write (GemelCtl *ctl,
 
 /* ---- query ---- */
 
-static const char *const point_titles[] = { "time", "tag", ">value", "status", "origin", ">seq", NULL };
+static const char *const point_titles[] = { "time", "tag", ">value", "status",
+                                            "origin", ">seq", NULL };
 
 static void
 add_point_json (JsonBuilder *json,
@@ -155,7 +164,8 @@ format_status (guint32 status)
 {
   static const char *const severities[] = { "good", "uncertain", "bad", "bad" };
 
-  return status == 0 ? g_strdup ("good") : g_strdup_printf ("%s 0x%08x", severities[status >> 30], status);
+  return status == 0 ? g_strdup ("good")
+                     : g_strdup_printf ("%s 0x%08x", severities[status >> 30], status);
 }
 
 static void
@@ -246,7 +256,9 @@ print_points (GemelCtl *ctl,
     gemel_ctl_json_print (ctl, json);
   else
     {
-      text = g_variant_n_children (rows) > 0 ? gemel_ctl_table_render (table, ctl->width, ctl->colour) : g_strdup ("There are no such points.\n");
+      text = g_variant_n_children (rows) > 0
+               ? gemel_ctl_table_render (table, ctl->width, ctl->colour)
+               : g_strdup ("There are no such points.\n");
       g_print ("%s", text);
     }
 }
@@ -273,7 +285,8 @@ gemel_ctl_history_query (GemelCtl *ctl,
   int              limit = LIMIT_DEFAULT;
   /* clang-format off */
   const GOptionEntry entries[] = {
-    { "from", 0, 0, G_OPTION_ARG_STRING, &from_text, "From this time on: -10min, 10:00, 2026-11-22 …", "TIME" },
+    { "from", 0, 0, G_OPTION_ARG_STRING, &from_text,
+      "From this time on: -10min, 10:00, 2026-11-22 …", "TIME" },
     { "to", 0, 0, G_OPTION_ARG_STRING, &to_text, "Up to this time", "TIME" },
     { "limit", 'n', 0, G_OPTION_ARG_INT, &limit, "How many at most, 1 to 1000 (default 100)", "N" },
     { "csv", 0, 0, G_OPTION_ARG_NONE, &csv, "Comma-separated values, times in µs UTC", NULL },
@@ -296,7 +309,8 @@ gemel_ctl_history_query (GemelCtl *ctl,
       return FALSE;
     }
   reply = gemel_ctl_call (ctl, "History", "Query",
-                          g_variant_new ("(sxxu@a{sv})", (*args)[0] != NULL ? (*args)[0] : "", from, to, (guint) limit, gemel_ctl_no_options ()),
+                          g_variant_new ("(sxxu@a{sv})", (*args)[0] != NULL ? (*args)[0] : "", from,
+                                         to, (guint) limit, gemel_ctl_no_options ()),
                           "(a(sxuvayt))", error);
   if (reply == NULL)
     return FALSE;
@@ -307,8 +321,10 @@ gemel_ctl_history_query (GemelCtl *ctl,
 
 /* ---- ledger ---- */
 
-static const char *const ledger_titles[] = { "origin", ">rows", ">first", ">last", ">mark", ">gaps", ">duplicates", NULL };
-static const char *const ledger_names[] = { "rows", "first", "last", "mark", "gaps", "duplicates", NULL };
+static const char *const ledger_titles[] = { "origin", ">rows", ">first", ">last",
+                                             ">mark", ">gaps", ">duplicates", NULL };
+static const char *const ledger_names[] = { "rows", "first", "last", "mark",
+                                            "gaps", "duplicates", NULL };
 
 static void
 add_origin (GemelCtlTable *table,
@@ -356,7 +372,8 @@ gemel_ctl_history_ledger (GemelCtl *ctl,
 {
   gboolean           check = FALSE;
   const GOptionEntry entries[] = {
-    { "check", 0, 0, G_OPTION_ARG_NONE, &check, "Exit with 1 when there is a gap or a duplicate", NULL },
+    { "check", 0, 0, G_OPTION_ARG_NONE, &check, "Exit with 1 when there is a gap or a duplicate",
+      NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   g_autoptr (GemelCtlTable) table = gemel_ctl_table_new (ledger_titles);
@@ -368,7 +385,9 @@ gemel_ctl_history_ledger (GemelCtl *ctl,
 
   if (!gemel_ctl_parse (ctl, entries, "", 0, 0, args, error))
     return FALSE;
-  reply = gemel_ctl_call (ctl, "History", "Ledger", g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "(a(aytttttt))", error);
+  reply = gemel_ctl_call (ctl, "History", "Ledger",
+                          g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "(a(aytttttt))",
+                          error);
   if (reply == NULL)
     return FALSE;
   rows = g_variant_get_child_value (reply, 0);
@@ -384,7 +403,9 @@ gemel_ctl_history_ledger (GemelCtl *ctl,
   if (ctl->json)
     gemel_ctl_json_print (ctl, json);
   else
-    g_print ("%s%s\n", text, faults == 0 ? "Nothing is missing and nothing is twice." : "THERE ARE GAPS OR DUPLICATES.");
+    g_print ("%s%s\n", text,
+             faults == 0 ? "Nothing is missing and nothing is twice."
+                         : "THERE ARE GAPS OR DUPLICATES.");
   if (check && faults > 0)
     ctl->status = GEMEL_CTL_FAILED;
   return TRUE;

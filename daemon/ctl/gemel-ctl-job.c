@@ -21,6 +21,7 @@ typedef struct
   GemelCtlJob *job;
   GError      *error;
   char        *said;
+  gint64       moved_us; /* monotonic: when it said something new */
 } Follow;
 
 /**
@@ -59,6 +60,7 @@ say_step (Follow   *follow,
     g_print ("  %s\n", line);
   g_free (follow->said);
   follow->said = g_steal_pointer (&line);
+  follow->moved_us = g_get_monotonic_time ();
 }
 
 /* Takes over what the job says; returns whether it has ended. */
@@ -94,7 +96,16 @@ ask (Follow     *follow,
     return;
   properties = gemel_ctl_get_all (follow->ctl, path, "Job", &follow->error);
   if (properties == NULL || take (follow, properties))
-    g_main_loop_quit (follow->loop);
+    {
+      g_main_loop_quit (follow->loop);
+      return;
+    }
+  if ((double) (g_get_monotonic_time () - follow->moved_us) < follow->ctl->timeout_s * 1e6)
+    return;
+  g_set_error (&follow->error, GEMEL_CTL_ERROR, GEMEL_CTL_FAILED,
+               "%s has not moved for %g s and goes on without being watched; “gemelctl jobs” shows it, --timeout SECONDS waits longer",
+               follow->job->operation, follow->ctl->timeout_s);
+  g_main_loop_quit (follow->loop);
 }
 
 typedef struct
@@ -152,10 +163,12 @@ gemel_ctl_job_follow (GemelCtl    *ctl,
                       GError     **error)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
-  Follow                follow = { ctl, loop, ret_job, NULL, NULL };
+  Follow                follow = { ctl, loop, ret_job, NULL, NULL, g_get_monotonic_time () };
   Ask                   a = { &follow, path };
   const gint64          begin_us = g_get_monotonic_time ();
-  const guint           subscription = gemel_ctl_subscribe (ctl, "org.freedesktop.DBus.Properties", "PropertiesChanged", path, on_changed, &a);
+  const guint           subscription = gemel_ctl_subscribe (ctl, "org.freedesktop.DBus.Properties",
+                                                            "PropertiesChanged", path,
+                                                            on_changed, &a);
   const guint           tick = g_timeout_add (ASK_MS, on_tick, &a);
 
   *ret_job = (GemelCtlJob){ 0 };

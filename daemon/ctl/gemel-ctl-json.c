@@ -96,7 +96,8 @@ add_basic (JsonBuilder *json,
       json_builder_add_int_value (json, g_variant_get_int64 (value));
       return;
     case G_VARIANT_CLASS_UINT64:
-      json_builder_add_int_value (json, (gint64) MIN (g_variant_get_uint64 (value), (guint64) G_MAXINT64));
+      json_builder_add_int_value (json, (gint64) MIN (g_variant_get_uint64 (value),
+                                                      (guint64) G_MAXINT64));
       return;
     case G_VARIANT_CLASS_DOUBLE:
       /* JSON has no word for these. */

@@ -80,7 +80,10 @@ fetch_page (GemelCtl       *ctl,
             GError        **error)
 {
   g_autoptr (GVariant) reply = gemel_ctl_call (ctl, "Log", "List",
-                                               g_variant_new ("(@a{sv})", make_filter (query, before, after, limit)), "(a(txsss))", error);
+                                               g_variant_new ("(@a{sv})",
+                                                              make_filter (query, before, after,
+                                                                           limit)),
+                                               "(a(txsss))", error);
 
   return reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
 }
@@ -168,7 +171,8 @@ print_new (gpointer user_data,
     }
   for (;;)
     {
-      g_autoptr (GVariant) rows = fetch_page (watch->ctl, watch->query, 0, *last, GEMEL_CTL_PAGE, error);
+      g_autoptr (GVariant) rows = fetch_page (watch->ctl, watch->query, 0, *last, GEMEL_CTL_PAGE,
+                                              error);
       const gsize          n = rows != NULL ? g_variant_n_children (rows) : 0;
 
       for (gsize i = 0; i < n; i++)
@@ -219,7 +223,8 @@ gemel_ctl_log (GemelCtl *ctl,
   g_auto (LogQuery) query = { .limit = LIMIT_DEFAULT };
   /* clang-format off */
   const GOptionEntry entries[] = {
-    { "provider", 'p', 0, G_OPTION_ARG_STRING, &query.provider, "Only lines of this provider", "PROVIDER" },
+    { "provider", 'p', 0, G_OPTION_ARG_STRING, &query.provider,
+      "Only lines of this provider", "PROVIDER" },
     { "level", 'l', 0, G_OPTION_ARG_STRING, &query.level, "At least " LEVELS, "LEVEL" },
     { "limit", 'n', 0, G_OPTION_ARG_INT, &query.limit, "The newest N (default 100)", "N" },
     { "grep", 'g', 0, G_OPTION_ARG_STRING, &query.grep, "Only lines with this text", "TEXT" },
@@ -233,11 +238,13 @@ gemel_ctl_log (GemelCtl *ctl,
     return FALSE;
   if (query.limit < 1)
     {
-      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "--limit is a number of lines, 1 or more");
+      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                           "--limit is a number of lines, 1 or more");
       return FALSE;
     }
   if (query.follow)
-    return gemel_ctl_follow (ctl, GEMEL_BUS_NAME ".Log", NULL, print_new, &(Watch){ ctl, &query }, error);
+    return gemel_ctl_follow (ctl, GEMEL_BUS_NAME ".Log", NULL, print_new, &(Watch){ ctl, &query },
+                             error);
   lines = fetch_newest (ctl, &query, error);
   if (lines == NULL)
     return FALSE;
@@ -255,7 +262,8 @@ print_changed (GemelCtl   *ctl,
 
   if (!ctl->json)
     {
-      g_print ("%s: %s %s\n", strcmp (provider, "*") == 0 ? "all providers" : provider, name, value);
+      g_print ("%s: %s %s\n", strcmp (provider, "*") == 0 ? "all providers" : provider, name,
+               value);
       return;
     }
   json_builder_begin_object (json);
@@ -281,9 +289,13 @@ gemel_ctl_log_level (GemelCtl *ctl,
 {
   g_autoptr (GVariant) reply = NULL;
 
-  if (!gemel_ctl_parse (ctl, NULL, "PROVIDER|* LEVEL", 2, 2, args, error) || !check_level ((*args)[1], error))
+  if (!gemel_ctl_parse (ctl, NULL, "PROVIDER|* LEVEL", 2, 2, args, error) ||
+      !check_level ((*args)[1], error))
     return FALSE;
-  reply = gemel_ctl_call (ctl, "Log", "SetLevel", g_variant_new ("(ss@a{sv})", (*args)[0], (*args)[1], gemel_ctl_no_options ()), "()", error);
+  reply = gemel_ctl_call (ctl, "Log", "SetLevel",
+                          g_variant_new ("(ss@a{sv})", (*args)[0], (*args)[1],
+                                         gemel_ctl_no_options ()),
+                          "()", error);
   if (reply == NULL)
     return FALSE;
   print_changed (ctl, (*args)[0], "level", (*args)[1]);
@@ -312,10 +324,13 @@ gemel_ctl_log_merge (GemelCtl *ctl,
   on = strcmp ((*args)[1], "on") == 0;
   if (!on && strcmp ((*args)[1], "off") != 0)
     {
-      g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "merge is on or off, not “%s”", (*args)[1]);
+      g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "merge is on or off, not “%s”",
+                   (*args)[1]);
       return FALSE;
     }
-  reply = gemel_ctl_call (ctl, "Log", "SetMerge", g_variant_new ("(sb@a{sv})", (*args)[0], on, gemel_ctl_no_options ()), "()", error);
+  reply = gemel_ctl_call (ctl, "Log", "SetMerge",
+                          g_variant_new ("(sb@a{sv})", (*args)[0], on, gemel_ctl_no_options ()),
+                          "()", error);
   if (reply == NULL)
     return FALSE;
   print_changed (ctl, (*args)[0], "merge", (*args)[1]);
@@ -346,7 +361,8 @@ gemel_ctl_log_providers (GemelCtl *ctl,
 
   if (!gemel_ctl_parse (ctl, NULL, "", 0, 0, args, error))
     return FALSE;
-  reply = gemel_ctl_call (ctl, "Log", "ListProviders", g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "(a(ssb))", error);
+  reply = gemel_ctl_call (ctl, "Log", "ListProviders",
+                          g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "(a(ssb))", error);
   if (reply == NULL)
     return FALSE;
   rows = g_variant_get_child_value (reply, 0);

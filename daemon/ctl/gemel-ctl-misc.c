@@ -54,8 +54,10 @@ gemel_ctl_modules (GemelCtl *ctl,
                    char   ***args,
                    GError  **error)
 {
-  static const char *const  titles[] = { "module", "runs at", "state", ">pid", ">restarts", "since", NULL };
-  static const char *const  names[] = { "name", "level", "state", "pid", "restarts", "since_usec", NULL };
+  static const char *const  titles[] = { "module", "runs at", "state", ">pid",
+                                         ">restarts", "since", NULL };
+  static const char *const  names[] = { "name", "level", "state", "pid",
+                                        "restarts", "since_usec", NULL };
   g_autoptr (GemelCtlTable) table = gemel_ctl_table_new (titles);
   g_autoptr (JsonBuilder)   json = json_builder_new ();
   g_autoptr (GVariant)      reply = NULL;
@@ -64,7 +66,9 @@ gemel_ctl_modules (GemelCtl *ctl,
 
   if (!gemel_ctl_parse (ctl, NULL, "", 0, 0, args, error))
     return FALSE;
-  reply = gemel_ctl_call (ctl, "Node", "DescribeModules", g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "(a(sssuux))", error);
+  reply = gemel_ctl_call (ctl, "Node", "DescribeModules",
+                          g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "(a(sssuux))",
+                          error);
   if (reply == NULL)
     return FALSE;
   rows = g_variant_get_child_value (reply, 0);
@@ -85,7 +89,8 @@ gemel_ctl_modules (GemelCtl *ctl,
   if (gemel_ctl_table_get_n_rows (table) > 0)
     text = gemel_ctl_table_render (table, ctl->width, ctl->colour);
   else
-    text = g_strdup ("This node has no modules; a [module NAME] section in gemel.conf makes one.\n");
+    text = g_strdup ("This node has no modules; a [module NAME] section in gemel.conf makes "
+                     "one.\n");
   g_print ("%s", text);
   return TRUE;
 }
@@ -145,9 +150,11 @@ gemel_ctl_series (GemelCtl *ctl,
   g_autofree char   *to_text = NULL;
   int                points = POINTS_DEFAULT;
   const GOptionEntry entries[] = {
-    { "from", 0, 0, G_OPTION_ARG_STRING, &from_text, "From this time on (default: everything)", "TIME" },
+    { "from", 0, 0, G_OPTION_ARG_STRING, &from_text, "From this time on (default: everything)",
+      "TIME" },
     { "to", 0, 0, G_OPTION_ARG_STRING, &to_text, "Up to this time (default: now)", "TIME" },
-    { "points", 'n', 0, G_OPTION_ARG_INT, &points, "How many at most, 1 to 1000 (default 60)", "N" },
+    { "points", 'n', 0, G_OPTION_ARG_INT, &points, "How many at most, 1 to 1000 (default 60)",
+      "N" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   const gint64         now = gemel_ctl_now_unix_us ();
@@ -168,7 +175,9 @@ gemel_ctl_series (GemelCtl *ctl,
     }
   path = gemel_ctl_provider_path ((*args)[0]);
   reply = gemel_ctl_call_at (ctl, path, GEMEL_BUS_NAME ".Provider", "GetSeries",
-                             g_variant_new ("(sttu@a{sv})", (*args)[1], (guint64) MAX (from, 0), (guint64) MAX (to, 0), (guint) points, gemel_ctl_no_options ()),
+                             g_variant_new ("(sttu@a{sv})", (*args)[1], (guint64) MAX (from, 0),
+                                            (guint64) MAX (to, 0), (guint) points,
+                                            gemel_ctl_no_options ()),
                              "(a(td))", error);
   if (reply == NULL)
     return FALSE;
@@ -213,7 +222,9 @@ print_providers (GemelCtl *ctl,
 
   if (!gemel_ctl_view_load (ctl, &view, error))
     return FALSE;
-  providers = json_object_has_member (view.root, "providers") ? json_object_get_array_member (view.root, "providers") : NULL;
+  providers = json_object_has_member (view.root, "providers")
+                ? json_object_get_array_member (view.root, "providers")
+                : NULL;
   for (guint i = 0; providers != NULL && i < json_array_get_length (providers); i++)
     {
       JsonObject *provider = json_array_get_object_element (providers, i);
@@ -231,13 +242,17 @@ print_first (GemelCtl   *ctl,
              const char *type,
              GError    **error)
 {
-  g_autoptr (GVariant) reply = gemel_ctl_call (ctl, interface, method, g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), type, error);
+  g_autoptr (GVariant) reply = gemel_ctl_call (ctl, interface, method,
+                                               g_variant_new ("(@a{sv})", gemel_ctl_no_options ()),
+                                               type, error);
   g_autoptr (GVariant) rows = reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
 
   for (gsize i = 0; rows != NULL && i < g_variant_n_children (rows); i++)
     {
       g_autoptr (GVariant) row = g_variant_get_child_value (rows, i);
-      g_autoptr (GVariant) first = g_variant_is_of_type (row, G_VARIANT_TYPE_STRING) ? g_variant_ref (row) : g_variant_get_child_value (row, 0);
+      g_autoptr (GVariant) first = g_variant_is_of_type (row, G_VARIANT_TYPE_STRING)
+                                     ? g_variant_ref (row)
+                                     : g_variant_get_child_value (row, 0);
 
       g_print ("%s\n", g_variant_get_string (first, NULL));
     }
@@ -262,7 +277,9 @@ gemel_ctl_words (GemelCtl *ctl,
 {
   const char *kind;
 
-  if (!gemel_ctl_parse (ctl, NULL, "commands|events|providers|settings|state-providers|log-providers", 1, 1, args, error))
+  if (!gemel_ctl_parse (ctl, NULL,
+                        "commands|events|providers|settings|state-providers|log-providers", 1, 1,
+                        args, error))
     return FALSE;
   kind = (*args)[0];
   if (strcmp (kind, "commands") == 0)
@@ -279,7 +296,8 @@ gemel_ctl_words (GemelCtl *ctl,
     return print_first (ctl, "Log", "ListProviders", "(a(ssb))", error);
   else
     {
-      g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "there are no words of kind “%s”", kind);
+      g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "there are no words of kind “%s”",
+                   kind);
       return FALSE;
     }
   return TRUE;

@@ -18,7 +18,8 @@
 static gboolean
 is_refusal (const char *cause)
 {
-  static const char *const causes[] = { "not-level", "not-eligible", "no-peer", "busy", "not-active", NULL };
+  static const char *const causes[] = { "not-level", "not-eligible", "no-peer",
+                                        "busy", "not-active", NULL };
 
   return g_strv_contains (causes, cause);
 }
@@ -38,7 +39,9 @@ was_refused (GemelCtl          *ctl,
   g_variant_dict_insert (&filter, "code", "s", "switchover-failed");
   g_variant_dict_insert (&filter, "from", "t", (guint64) MAX (job->started_unix_us, 0));
   g_variant_dict_insert (&filter, "limit", "u", 1u);
-  reply = gemel_ctl_call (ctl, "Events", "List", g_variant_new ("(@a{sv})", g_variant_dict_end (&filter)), "(a(ttsstssssxx))", NULL);
+  reply = gemel_ctl_call (ctl, "Events", "List",
+                          g_variant_new ("(@a{sv})", g_variant_dict_end (&filter)),
+                          "(a(ttsstssssxx))", NULL);
   list = reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
   if (list == NULL || g_variant_n_children (list) == 0)
     return FALSE;
@@ -62,7 +65,8 @@ finish_failover (GemelCtl   *ctl,
     return FALSE;
   if (!gemel_ctl_job_finish (ctl, &job, done_text, error))
     {
-      if (error != NULL && *error != NULL && strcmp (job.result, "failed") == 0 && was_refused (ctl, &job))
+      if (error != NULL && *error != NULL && strcmp (job.result, "failed") == 0 &&
+          was_refused (ctl, &job))
         (*error)->code = GEMEL_CTL_REFUSED;
       return FALSE;
     }
@@ -85,12 +89,14 @@ force_active (GemelCtl   *ctl,
 
   g_variant_dict_init (&options, NULL);
   g_variant_dict_insert (&options, "confirm", "s", node);
-  reply = gemel_ctl_call (ctl, "Node", "ForceActive", g_variant_new ("(@a{sv})", g_variant_dict_end (&options)), "(o)", error);
+  reply = gemel_ctl_call (ctl, "Node", "ForceActive",
+                          g_variant_new ("(@a{sv})", g_variant_dict_end (&options)), "(o)", error);
   if (reply == NULL)
     return FALSE;
   g_variant_get (reply, "(&o)", &path);
   if (wait)
-    return finish_failover (ctl, path, "Forced active; make sure that the other node is not", error);
+    return finish_failover (ctl, path, "Forced active; make sure that the other node is not",
+                            error);
   gemel_ctl_job_print_started (ctl, path);
   return TRUE;
 }
@@ -100,7 +106,9 @@ request_failover (GemelCtl *ctl,
                   gboolean  wait,
                   GError  **error)
 {
-  g_autoptr (GVariant) reply = gemel_ctl_call (ctl, "Node", "RequestFailover", g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "(o)", error);
+  g_autoptr (GVariant) reply = gemel_ctl_call (ctl, "Node", "RequestFailover",
+                                               g_variant_new ("(@a{sv})", gemel_ctl_no_options ()),
+                                               "(o)", error);
   const char          *path;
 
   if (reply == NULL)
@@ -134,8 +142,11 @@ gemel_ctl_failover (GemelCtl *ctl,
   const GOptionEntry entries[] = {
     { "wait", 0, 0, G_OPTION_ARG_NONE, &wait, "Follow it to its end (the default)", NULL },
     { "no-wait", 0, 0, G_OPTION_ARG_NONE, &no_wait, "Only start it", NULL },
-    { "force-active", 0, 0, G_OPTION_ARG_NONE, &force, "Make this node active although it cannot know what the other does; name this NODE, and add --yes-i-know", NULL },
-    { "yes-i-know", 0, 0, G_OPTION_ARG_NONE, &sure, "With --force-active: two nodes may be active after this", NULL },
+    { "force-active", 0, 0, G_OPTION_ARG_NONE, &force,
+      "Make this node active although it cannot know what the other does; name this NODE, "
+      "and add --yes-i-know", NULL },
+    { "yes-i-know", 0, 0, G_OPTION_ARG_NONE, &sure,
+      "With --force-active: two nodes may be active after this", NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   /* clang-format on */
@@ -149,7 +160,9 @@ gemel_ctl_failover (GemelCtl *ctl,
     }
   if (!force && (sure || (*args)[0] != NULL))
     {
-      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "a planned switchover goes to the other node by itself; NODE and --yes-i-know belong to --force-active");
+      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                           "a planned switchover goes to the other node by itself; NODE and "
+                           "--yes-i-know belong to --force-active");
       return FALSE;
     }
   if (!force)
@@ -157,7 +170,8 @@ gemel_ctl_failover (GemelCtl *ctl,
   if (!sure || (*args)[0] == NULL)
     {
       g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
-                           "two nodes may be active after this: gemelctl failover --force-active --yes-i-know NODE, with the name of this node");
+                           "two nodes may be active after this: gemelctl failover --force-active "
+                           "--yes-i-know NODE, with the name of this node");
       return FALSE;
     }
   return force_active (ctl, (*args)[0], !no_wait, error);
@@ -189,7 +203,9 @@ gemel_ctl_resync (GemelCtl *ctl,
   if (!gemel_ctl_parse (ctl, entries, "[PROVIDER]", 0, 1, args, error))
     return FALSE;
   reply = gemel_ctl_call (ctl, "Node", "ForceResync",
-                          g_variant_new ("(s@a{sv})", (*args)[0] != NULL ? (*args)[0] : "", gemel_ctl_no_options ()), "(o)", error);
+                          g_variant_new ("(s@a{sv})", (*args)[0] != NULL ? (*args)[0] : "",
+                                         gemel_ctl_no_options ()),
+                          "(o)", error);
   if (reply == NULL)
     return FALSE;
   g_variant_get (reply, "(&o)", &path);
@@ -204,7 +220,8 @@ gemel_ctl_resync (GemelCtl *ctl,
 
 /* ---- jobs ---- */
 
-static const char *const job_titles[] = { ">job", "operation", "result", ">progress", "started", "message", NULL };
+static const char *const job_titles[] = { ">job", "operation", "result", ">progress",
+                                          "started", "message", NULL };
 
 static GemelCtlStyle
 result_style (const char *result)
@@ -233,7 +250,8 @@ add_job_row (GemelCtlTable *table,
   gemel_ctl_table_add (table, strrchr (path, '/') + 1, GEMEL_CTL_PLAIN);
   gemel_ctl_table_add (table, operation, GEMEL_CTL_PLAIN);
   gemel_ctl_table_add (table, *result != '\0' ? result : "running", result_style (result));
-  gemel_ctl_table_take (table, progress >= 0 ? g_strdup_printf ("%.0f %%", progress * 100) : g_strdup ("–"));
+  gemel_ctl_table_take (table, progress >= 0 ? g_strdup_printf ("%.0f %%", progress * 100)
+                                             : g_strdup ("–"));
   gemel_ctl_table_take (table, gemel_ctl_format_time ((gint64) started));
   gemel_ctl_table_add (table, message, GEMEL_CTL_PLAIN);
 }
@@ -276,7 +294,8 @@ print_jobs (GemelCtl   *ctl,
       gemel_ctl_json_print (ctl, json);
       return;
     }
-  text = paths->len > 0 ? gemel_ctl_table_render (table, ctl->width, ctl->colour) : g_strdup ("No job runs or ended in the last minutes.\n");
+  text = paths->len > 0 ? gemel_ctl_table_render (table, ctl->width, ctl->colour)
+                        : g_strdup ("No job runs or ended in the last minutes.\n");
   g_print ("%s", text);
 }
 
@@ -296,7 +315,8 @@ gemel_ctl_jobs (GemelCtl *ctl,
 {
   g_autoptr (GVariant)   reply = NULL;
   g_autoptr (GVariant)   objects = NULL;
-  g_autoptr (GHashTable) jobs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_variant_unref);
+  g_autoptr (GHashTable) jobs = g_hash_table_new_full (g_str_hash, g_str_equal, g_free,
+                                                       (GDestroyNotify) g_variant_unref);
   g_autoptr (GPtrArray)  paths = g_ptr_array_new ();
   GVariantIter           iter;
   const char            *path;
@@ -304,7 +324,8 @@ gemel_ctl_jobs (GemelCtl *ctl,
 
   if (!gemel_ctl_parse (ctl, NULL, "", 0, 0, args, error))
     return FALSE;
-  reply = gemel_ctl_call_at (ctl, GEMEL_BUS_PATH, "org.freedesktop.DBus.ObjectManager", "GetManagedObjects", NULL, "(a{oa{sa{sv}}})", error);
+  reply = gemel_ctl_call_at (ctl, GEMEL_BUS_PATH, "org.freedesktop.DBus.ObjectManager",
+                             "GetManagedObjects", NULL, "(a{oa{sa{sv}}})", error);
   if (reply == NULL)
     return FALSE;
   objects = g_variant_get_child_value (reply, 0);

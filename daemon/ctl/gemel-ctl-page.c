@@ -47,7 +47,7 @@ add_since (GemelCtlTable      *table,
            const GemelCtlView *view)
 {
   g_autofree char *self = format_since (view, view->self.level_since_usec);
-  g_autofree char *peer = format_since (view, view->paired ? view->peer.level_since_usec : 0);
+  g_autofree char *peer = format_since (view, view->alive ? view->peer.level_since_usec : 0);
 
   add_line (table, "uptime since changeover", self, peer);
 }
@@ -96,7 +96,7 @@ render_nodes (const GemelCtlView *view,
   add_since (table, view);
   add_line (table, "configuration state", s->config_state, p->config_state);
   add_line (table, "synced", view->paired ? (s->synced ? "yes" : "no") : "", view->paired ? (p->synced ? "yes" : "no") : "");
-  add_line (table, "could take over", s->eligible ? "yes" : "no", view->paired ? (p->eligible ? "yes" : "no") : "");
+  add_line (table, "could take over", s->eligible ? "yes" : "no", view->alive ? (p->eligible ? "yes" : "no") : "");
   add_line (table, "history level", s->history_level, p->history_level);
   add_term (table, view);
   add_line (table, "version", s->version, p->version);

@@ -30,7 +30,8 @@ gemel_ctl_pair_invite (GemelCtl *ctl,
 {
   g_autofree char   *address = NULL;
   const GOptionEntry entries[] = {
-    { "address", 0, 0, G_OPTION_ARG_STRING, &address, "Where the other node reaches this one", "HOST[:PORT]" },
+    { "address", 0, 0, G_OPTION_ARG_STRING, &address, "Where the other node reaches this one",
+      "HOST[:PORT]" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   g_autoptr (GVariant)    reply = NULL;
@@ -42,7 +43,10 @@ gemel_ctl_pair_invite (GemelCtl *ctl,
 
   if (!gemel_ctl_parse (ctl, entries, "", 0, 0, args, error))
     return FALSE;
-  reply = gemel_ctl_call (ctl, "Pairing", "Invite", g_variant_new ("(s@a{sv})", address != NULL ? address : "", gemel_ctl_no_options ()), "(st)", error);
+  reply = gemel_ctl_call (ctl, "Pairing", "Invite",
+                          g_variant_new ("(s@a{sv})", address != NULL ? address : "",
+                                         gemel_ctl_no_options ()),
+                          "(st)", error);
   if (reply == NULL)
     return FALSE;
   g_variant_get (reply, "(&st)", &code, &expires);
@@ -58,7 +62,9 @@ gemel_ctl_pair_invite (GemelCtl *ctl,
   until = gemel_ctl_format_time ((gint64) expires);
   left = gemel_ctl_format_duration (MAX ((gint64) expires - gemel_ctl_now_unix_us (), 0));
   /* The code alone on standard output, so that code=$(gemelctl pair invite) works. */
-  g_printerr ("On the other node, type: gemelctl pair join CODE\nThe code works once, until %s (%s). Whoever has it can join: keep it to yourself.\n", until, left);
+  g_printerr ("On the other node, type: gemelctl pair join CODE\nThe code works once, until %s "
+              "(%s). Whoever has it can join: keep it to yourself.\n",
+              until, left);
   g_print ("%s\n", code);
   return TRUE;
 }
@@ -72,12 +78,15 @@ read_line (GError **error)
     g_printerr ("Code: ");
   if (fgets (line, sizeof line, stdin) == NULL)
     {
-      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "no code came from standard input; paste what “gemelctl pair invite” printed");
+      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                           "no code came from standard input; paste what “gemelctl pair invite” "
+                           "printed");
       return NULL;
     }
   if (!g_utf8_validate (line, -1, NULL))
     {
-      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "that is no pairing code; paste what “gemelctl pair invite” printed");
+      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                           "that is no pairing code; paste what “gemelctl pair invite” printed");
       return NULL;
     }
   return g_strdup (g_strstrip (line));
@@ -107,12 +116,13 @@ gemel_ctl_pair_join (GemelCtl *ctl,
   code = strcmp ((*args)[0], "-") == 0 ? read_line (error) : g_strdup ((*args)[0]);
   if (code == NULL)
     return FALSE;
-  reply = gemel_ctl_call (ctl, "Pairing", "Join", g_variant_new ("(s@a{sv})", code, gemel_ctl_no_options ()), "(o)", error);
+  reply = gemel_ctl_call (ctl, "Pairing", "Join",
+                          g_variant_new ("(s@a{sv})", code, gemel_ctl_no_options ()), "(o)", error);
   if (reply == NULL)
     return FALSE;
   g_variant_get (reply, "(&o)", &path);
   return gemel_ctl_job_follow (ctl, path, &job, error) &&
-         gemel_ctl_job_finish (ctl, &job, "Paired", error);
+         gemel_ctl_job_finish (ctl, &job, "Done", error);
 }
 
 static gboolean
@@ -122,7 +132,8 @@ confirm_remove (GError **error)
 
   if (isatty (STDIN_FILENO) != 1)
     {
-      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "this ends the pair: confirm with --yes");
+      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                           "this ends the pair: confirm with --yes");
       return FALSE;
     }
   g_printerr ("This node forgets its peer; what is stored stays. Type yes to go on: ");
@@ -156,7 +167,8 @@ gemel_ctl_pair_remove (GemelCtl *ctl,
 
   if (!gemel_ctl_parse (ctl, entries, "", 0, 0, args, error) || (!yes && !confirm_remove (error)))
     return FALSE;
-  reply = gemel_ctl_call (ctl, "Pairing", "Unpair", g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "()", error);
+  reply = gemel_ctl_call (ctl, "Pairing", "Unpair",
+                          g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "()", error);
   if (reply == NULL)
     return FALSE;
   if (!ctl->json)
@@ -193,10 +205,13 @@ print_pair (GemelCtl *ctl,
 
   (void) g_variant_lookup (peer, "Connected", "b", &connected);
   if (!paired)
-    g_print ("%s is not paired. On the master: gemelctl pair invite; on the backup: gemelctl pair join CODE.\n", lookup_text (node, "Name"));
+    g_print ("%s is not paired. On the master: gemelctl pair invite; on the backup: gemelctl pair "
+             "join CODE.\n",
+             lookup_text (node, "Name"));
   else
-    g_print ("%s (%s) is paired with %s%s%s; %s.\n", lookup_text (node, "Name"), lookup_text (node, "Role"),
-             *name != '\0' ? name : "a peer that was not heard yet", *address != '\0' ? " at " : "", address,
+    g_print ("%s (%s) is paired with %s%s%s; %s.\n", lookup_text (node, "Name"),
+             lookup_text (node, "Role"), *name != '\0' ? name : "a peer that was not heard yet",
+             *address != '\0' ? " at " : "", address,
              connected ? "the connection stands" : "there is no connection now");
   g_print ("fingerprint %s\n", lookup_text (node, "Fingerprint"));
   if (paired)

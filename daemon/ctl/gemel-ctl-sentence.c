@@ -39,7 +39,8 @@ alone_text (const GemelCtlView *view,
 {
   *ret_style = GEMEL_CTL_WARN;
   if (is_active (&view->self))
-    return g_strdup_printf ("%s is active on its own: it is not paired (gemelctl pair invite).", view->self.name);
+    return g_strdup_printf ("%s is active on its own: it is not paired (gemelctl pair invite).",
+                            view->self.name);
   return g_strdup_printf ("%s is %s and not paired.", view->self.name, view->self.level);
 }
 
@@ -52,10 +53,12 @@ lost_text (const GemelCtlView *view,
   if (is_active (&view->self))
     {
       *ret_style = GEMEL_CTL_WARN;
-      return g_strdup_printf ("%s is active (%s); %s %s: nobody would take over.", view->self.name, view->self.role, peer_name (view), seen);
+      return g_strdup_printf ("%s is active (%s); %s %s: nobody would take over.", view->self.name,
+                              view->self.role, peer_name (view), seen);
     }
   *ret_style = GEMEL_CTL_BAD;
-  return g_strdup_printf ("%s is %s (%s); %s %s: no active node is seen.", view->self.name, view->self.level, view->self.role, peer_name (view), seen);
+  return g_strdup_printf ("%s is %s (%s); %s %s: no active node is seen.", view->self.name,
+                          view->self.level, view->self.role, peer_name (view), seen);
 }
 
 /* @standby is not active; @synced and @eligible are about it. */
@@ -67,7 +70,8 @@ ready_text (const GemelCtlView     *view,
 {
   const char      *active_name = active == &view->peer ? peer_name (view) : active->name;
   const char      *standby_name = standby == &view->peer ? peer_name (view) : standby->name;
-  g_autofree char *head = g_strdup_printf ("%s is active (%s); %s", active_name, active->role, standby_name);
+  g_autofree char *head = g_strdup_printf ("%s is active (%s); %s", active_name, active->role,
+                                           standby_name);
 
   *ret_style = GEMEL_CTL_WARN;
   if (strcmp (standby->level, "undecided") == 0)
@@ -90,18 +94,22 @@ pair_text (const GemelCtlView *view,
   if (is_active (&view->self) && peer_active)
     {
       *ret_style = GEMEL_CTL_BAD;
-      return g_strdup_printf ("BOTH NODES ARE ACTIVE: %s and %s; one of them gives way by the rule of the pair (gemelctl events).", view->self.name, peer);
+      return g_strdup_printf ("BOTH NODES ARE ACTIVE: %s and %s; one of them gives way by the rule "
+                              "of the pair (gemelctl events).",
+                              view->self.name, peer);
     }
   if (strcmp (view->state, "fault") == 0)
     {
       *ret_style = GEMEL_CTL_BAD;
-      return g_strdup_printf ("%s has a fault (%s) and cannot be active; %s is %s.", view->self.name, view->cause, peer,
+      return g_strdup_printf ("%s has a fault (%s) and cannot be active; %s is %s.",
+                              view->self.name, view->cause, peer,
                               view->alive ? view->peer.level : "not heard");
     }
   if (view->switching)
     {
       *ret_style = GEMEL_CTL_WARN;
-      return g_strdup_printf ("A switchover is under way: %s is %s, %s is %s.", view->self.name, view->self.level, peer, view->peer.level);
+      return g_strdup_printf ("A switchover is under way: %s is %s, %s is %s.", view->self.name,
+                              view->self.level, peer, view->peer.level);
     }
   if (!view->alive)
     return lost_text (view, ret_style);
@@ -110,7 +118,8 @@ pair_text (const GemelCtlView *view,
   if (peer_active)
     return ready_text (view, &view->peer, &view->self, ret_style);
   *ret_style = GEMEL_CTL_BAD;
-  return g_strdup_printf ("Neither node is active: %s is %s, %s is %s.", view->self.name, view->self.level, peer, view->peer.level);
+  return g_strdup_printf ("Neither node is active: %s is %s, %s is %s.", view->self.name,
+                          view->self.level, peer, view->peer.level);
 }
 
 /**

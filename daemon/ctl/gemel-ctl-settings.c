@@ -59,8 +59,9 @@ fetch_one (GemelCtl   *ctl,
       if (*last_word != '\0' && strstr (setting.name, last_word) != NULL && alike->len < 200)
         g_string_append_printf (alike, "%s%s", alike->len > 0 ? ", " : "", setting.name);
     }
-  g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "there is no setting “%s”; %s%s", name,
-               alike->len > 0 ? "did you mean " : "gemelctl settings list has them all", alike->str);
+  g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "there is no setting “%s”; %s%s%s", name,
+               alike->len > 0 ? "did you mean " : "gemelctl settings list has them all", alike->str,
+               alike->len > 0 ? "?" : "");
   return NULL;
 }
 

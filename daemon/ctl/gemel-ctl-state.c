@@ -19,7 +19,10 @@ post (GemelCtl   *ctl,
       const char *what,
       GError    **error)
 {
-  g_autoptr (GVariant) reply = gemel_ctl_call (ctl, "State", "Post", g_variant_new ("(s@a(say)@as@a{sv})", provider, sets, deletes, options), "(tts)", error);
+  g_autoptr (GVariant) reply = gemel_ctl_call (ctl, "State", "Post",
+                                               g_variant_new ("(s@a(say)@as@a{sv})", provider, sets,
+                                                              deletes, options),
+                                               "(tts)", error);
 
   if (reply == NULL)
     return FALSE;
@@ -45,7 +48,8 @@ gemel_ctl_state_post (GemelCtl *ctl,
   g_autofree char   *durability = NULL;
   const GOptionEntry entries[] = {
     { "file", 0, 0, G_OPTION_ARG_FILENAME, &file, "Take the value from this file", "FILE" },
-    { "durability", 0, 0, G_OPTION_ARG_STRING, &durability, "Wait until this node or the pair has it", "local|pair" },
+    { "durability", 0, 0, G_OPTION_ARG_STRING, &durability,
+      "Wait until this node or the pair has it", "local|pair" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   g_autoptr (GVariant) options = NULL;
@@ -62,7 +66,8 @@ gemel_ctl_state_post (GemelCtl *ctl,
   if (value == NULL)
     return FALSE;
   set = g_variant_new ("(s@ay)", (*args)[1], value);
-  return post (ctl, (*args)[0], g_variant_new_array (NULL, &set, 1), g_variant_new_strv (NULL, 0), options, "posted", error);
+  return post (ctl, (*args)[0], g_variant_new_array (NULL, &set, 1), g_variant_new_strv (NULL, 0),
+               options, "posted", error);
 }
 
 /**
@@ -81,7 +86,8 @@ gemel_ctl_state_delete (GemelCtl *ctl,
 {
   g_autofree char   *durability = NULL;
   const GOptionEntry entries[] = {
-    { "durability", 0, 0, G_OPTION_ARG_STRING, &durability, "Wait until this node or the pair has it", "local|pair" },
+    { "durability", 0, 0, G_OPTION_ARG_STRING, &durability,
+      "Wait until this node or the pair has it", "local|pair" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   GVariant *options;
@@ -92,7 +98,8 @@ gemel_ctl_state_delete (GemelCtl *ctl,
   if (options == NULL)
     return FALSE;
   return post (ctl, (*args)[0], g_variant_new_array (G_VARIANT_TYPE ("(say)"), NULL, 0),
-               g_variant_new_strv ((const char *const *) (*args + 1), 1), options, "deleted", error);
+               g_variant_new_strv ((const char *const *) (*args + 1), 1), options, "deleted",
+               error);
 }
 
 /**
@@ -121,7 +128,10 @@ gemel_ctl_state_get (GemelCtl *ctl,
 
   if (!gemel_ctl_parse (ctl, entries, "PROVIDER KEY", 2, 2, args, error))
     return FALSE;
-  reply = gemel_ctl_call (ctl, "State", "Get", g_variant_new ("(ss@a{sv})", (*args)[0], (*args)[1], gemel_ctl_no_options ()), "(aytt)", error);
+  reply = gemel_ctl_call (ctl, "State", "Get",
+                          g_variant_new ("(ss@a{sv})", (*args)[0], (*args)[1],
+                                         gemel_ctl_no_options ()),
+                          "(aytt)", error);
   if (reply == NULL)
     return FALSE;
   value = g_variant_get_child_value (reply, 0);
@@ -150,7 +160,7 @@ add_value (GemelCtlTable *table,
 
   g_variant_get (row, "(&s@aytt)", &key, NULL, &epoch, &seq);
   gemel_ctl_table_add (table, key, GEMEL_CTL_PLAIN);
-  gemel_ctl_table_take (table, gemel_ctl_format_value (value));
+  gemel_ctl_table_take (table, gemel_ctl_format_preview (value));
   gemel_ctl_table_take (table, gemel_ctl_format_bytes (g_variant_get_size (value)));
   gemel_ctl_table_add_count (table, epoch);
   gemel_ctl_table_add_count (table, seq);
@@ -170,7 +180,9 @@ list_pages (GemelCtl      *ctl,
   for (;;)
     {
       g_autoptr (GVariant) reply = gemel_ctl_call (ctl, "State", "List",
-                                                   g_variant_new ("(sssu@a{sv})", provider, prefix, after, GEMEL_CTL_PAGE, gemel_ctl_no_options ()),
+                                                   g_variant_new ("(sssu@a{sv})", provider, prefix,
+                                                                  after, GEMEL_CTL_PAGE,
+                                                                  gemel_ctl_no_options ()),
                                                    "(a(saytt))", error);
       g_autoptr (GVariant) rows = reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
       const gsize          n = rows != NULL ? g_variant_n_children (rows) : 0;
@@ -250,7 +262,8 @@ gemel_ctl_state_providers (GemelCtl *ctl,
 
   if (!gemel_ctl_parse (ctl, NULL, "", 0, 0, args, error))
     return FALSE;
-  reply = gemel_ctl_call (ctl, "State", "ListProviders", g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "(as)", error);
+  reply = gemel_ctl_call (ctl, "State", "ListProviders",
+                          g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "(as)", error);
   if (reply == NULL)
     return FALSE;
   g_variant_get (reply, "(^a&s)", &names);

@@ -45,7 +45,8 @@ gemel_ctl_status (GemelCtl *ctl,
   g_auto (GemelCtlView) view = { 0 };
   g_autofree char      *page = NULL;
 
-  if (!gemel_ctl_parse (ctl, entries, "", 0, 0, args, error) || !gemel_ctl_view_load (ctl, &view, error))
+  if (!gemel_ctl_parse (ctl, entries, "", 0, 0, args, error) ||
+      !gemel_ctl_view_load (ctl, &view, error))
     return FALSE;
   if (ctl->json)
     {
@@ -78,7 +79,8 @@ gemel_ctl_describe (GemelCtl *ctl,
 
   if (!gemel_ctl_parse (ctl, NULL, "", 0, 0, args, error))
     return FALSE;
-  reply = gemel_ctl_call (ctl, "Node", "Describe", g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "(s)", error);
+  reply = gemel_ctl_call (ctl, "Node", "Describe",
+                          g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "(s)", error);
   if (reply == NULL)
     return FALSE;
   g_variant_get (reply, "(&s)", &text);

@@ -266,13 +266,15 @@ gemel_ctl_table_render (GemelCtlTable *table,
   measure (table, widths);
   fit (table, widths, width);
   for (guint c = 0; c < table->n_columns; c++)
-    append_cell (table, out, c, get_title (table, c), colour ? codes[GEMEL_CTL_BOLD] : NULL, widths);
+    append_cell (table, out, c, get_title (table, c), colour ? codes[GEMEL_CTL_BOLD] : NULL,
+                 widths);
   end_row (out);
   for (guint i = 0; i < table->cells->len; i++)
     {
       const Cell *cell = &g_array_index (table->cells, Cell, i);
 
-      append_cell (table, out, i % table->n_columns, cell->text, colour ? codes[cell->style] : NULL, widths);
+      append_cell (table, out, i % table->n_columns, cell->text, colour ? codes[cell->style] : NULL,
+                   widths);
       if (i % table->n_columns + 1 == table->n_columns)
         end_row (out);
     }

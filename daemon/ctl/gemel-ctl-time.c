@@ -52,7 +52,8 @@ parse_ago (const char *text,
 
   for (guint i = 0; end != text && i < G_N_ELEMENTS (units); i++)
     {
-      if (strcmp (end, units[i].name) == 0 && isfinite (value) && fabs (value * units[i].us) < FAR_US)
+      if (strcmp (end, units[i].name) == 0 && isfinite (value) &&
+          fabs (value * units[i].us) < FAR_US)
         {
           *ret_unix_us = now_unix_us - (gint64) fabs (value * units[i].us);
           return TRUE;
@@ -103,7 +104,8 @@ parse_date (const char *text,
   parsed = g_date_time_new_from_iso8601 (full, zone);
   if (parsed == NULL)
     return FALSE;
-  *ret_unix_us = g_date_time_to_unix (parsed) * (gint64) SECOND + g_date_time_get_microsecond (parsed);
+  *ret_unix_us = g_date_time_to_unix (parsed) * (gint64) SECOND +
+                 g_date_time_get_microsecond (parsed);
   return TRUE;
 }
 
@@ -133,6 +135,8 @@ gemel_ctl_parse_time (const char *text,
   if (parse_ago (text, now_unix_us, ret_unix_us) || parse_date (text, now_unix_us, ret_unix_us))
     return TRUE;
   g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
-               "“%s” is no time; write -10min, -2h, 10:00, 2026-11-22, \"2026-11-22 10:00\", @SECONDS or now", text);
+               "“%s” is no time; write -10min, -2h, 10:00, 2026-11-22, \"2026-11-22 10:00\", "
+               "@SECONDS or now",
+               text);
   return FALSE;
 }

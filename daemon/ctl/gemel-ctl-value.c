@@ -29,7 +29,8 @@ read_all (int         fd,
         continue;
       if (n < 0)
         {
-          g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_FAILED, "cannot read %s: %s", name, g_strerror (errno));
+          g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_FAILED, "cannot read %s: %s", name,
+                       g_strerror (errno));
           return FALSE;
         }
       if (n == 0)
@@ -37,7 +38,9 @@ read_all (int         fd,
       g_byte_array_append (bytes, block, (guint) n);
       if (bytes->len > GEMEL_VALUE_BYTES_MAX)
         {
-          g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "%s has more than %d KiB, which is the limit of a value", name, GEMEL_VALUE_BYTES_MAX / 1024);
+          g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                       "%s has more than %d KiB, which is the limit of a value", name,
+                       GEMEL_VALUE_BYTES_MAX / 1024);
           return FALSE;
         }
     }
@@ -61,7 +64,8 @@ read_file (const char *file,
 
   if (stream == NULL)
     {
-      g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "cannot open %s: %s", file, g_strerror (errno));
+      g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "cannot open %s: %s", file,
+                   g_strerror (errno));
       return NULL;
     }
   ok = read_all (fileno (stream), file, bytes, error);
@@ -89,7 +93,8 @@ gemel_ctl_read_value (const char *argument,
 
   if ((argument == NULL) == (file == NULL))
     {
-      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "give the value as VALUE, with --file FILE, or - for standard input");
+      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                           "give the value as VALUE, with --file FILE, or - for standard input");
       return NULL;
     }
   if (file != NULL)
@@ -170,7 +175,8 @@ gemel_ctl_durability_options (const char *durability,
   if (strcmp (durability, "local") != 0 && strcmp (durability, "pair") != 0)
     {
       g_variant_dict_clear (&options);
-      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "--durability is local or pair");
+      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                           "--durability is local or pair");
       return NULL;
     }
   g_variant_dict_insert (&options, "durability", "s", durability);
@@ -204,6 +210,7 @@ gemel_ctl_print_written (GemelCtl   *ctl,
       gemel_ctl_json_print (ctl, json);
       return;
     }
-  g_print ("%s: %s %" G_GUINT64_FORMAT ", seq %" G_GUINT64_FORMAT ", durability %s (%s)\n", what, generation_name, generation, seq, durability,
+  g_print ("%s: %s %" G_GUINT64_FORMAT ", seq %" G_GUINT64_FORMAT ", durability %s (%s)\n", what,
+           generation_name, generation, seq, durability,
            strcmp (durability, "pair") == 0 ? "both nodes have it" : "this node has it");
 }

@@ -12,7 +12,8 @@ text_of (JsonObject *object,
          const char *name)
 {
   JsonNode   *node = object != NULL ? json_object_get_member (object, name) : NULL;
-  const char *text = node != NULL && JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node) : NULL;
+  const char *text = node != NULL && JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node)
+                                                                  : NULL;
 
   return text != NULL ? text : "";
 }
@@ -108,13 +109,16 @@ gemel_ctl_view_parse (const char   *text,
 
   if (!json_parser_load_from_data (parser, text, -1, &local_error))
     {
-      g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_FAILED, "gemeld described itself in words that are no JSON: %s", local_error->message);
+      g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_FAILED,
+                   "gemeld described itself in words that are no JSON: %s", local_error->message);
       return FALSE;
     }
   root = json_parser_get_root (parser);
   if (root == NULL || !JSON_NODE_HOLDS_OBJECT (root))
     {
-      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_FAILED, "gemeld described itself without a JSON object; are gemeld and gemelctl of one version?");
+      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_FAILED,
+                           "gemeld described itself without a JSON object; are gemeld and gemelctl "
+                           "of one version?");
       return FALSE;
     }
   *ret_view = (GemelCtlView){ 0 };
@@ -141,7 +145,9 @@ gemel_ctl_view_load (GemelCtl     *ctl,
                      GemelCtlView *ret_view,
                      GError      **error)
 {
-  g_autoptr (GVariant) reply = gemel_ctl_call (ctl, "Node", "Describe", g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "(s)", error);
+  g_autoptr (GVariant) reply = gemel_ctl_call (ctl, "Node", "Describe",
+                                               g_variant_new ("(@a{sv})", gemel_ctl_no_options ()),
+                                               "(s)", error);
   g_autoptr (GVariant) node = NULL;
   g_autoptr (GVariant) peer = NULL;
   guint64              value = 0;
@@ -154,7 +160,8 @@ gemel_ctl_view_load (GemelCtl     *ctl,
     return FALSE;
   /* The document has no word for these two; without them the page is still right. */
   peer = gemel_ctl_get_all (ctl, GEMEL_BUS_PATH_PEER, "Peer", NULL);
-  if (peer != NULL && ret_view->peer.level_since_usec == 0 && g_variant_lookup (peer, "LevelSinceUSec", "t", &value))
+  if (peer != NULL && ret_view->peer.level_since_usec == 0 &&
+      g_variant_lookup (peer, "LevelSinceUSec", "t", &value))
     ret_view->peer.level_since_usec = (gint64) value;
   node = gemel_ctl_get_all (ctl, GEMEL_BUS_PATH_NODE, "Node", NULL);
   if (node != NULL && g_variant_lookup (node, "RecoveryDueUSec", "t", &value))

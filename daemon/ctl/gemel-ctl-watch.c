@@ -72,7 +72,7 @@ draw (Watch      *watch,
   measure (watch->ctl, &rows);
   lines = g_strsplit (page, "\n", -1);
   for (guint i = 0; lines[i] != NULL && (rows == 0 || i + 2 < rows); i++)
-    g_string_append_printf (out, "%s" CLEAR_REST_OF_LINE "\r\n", lines[i]);
+    g_string_append_printf (out, "%s" CLEAR_REST_OF_LINE "\n", lines[i]);
   g_string_append_printf (out, CLEAR_REST "%s · q ends", now);
   g_print ("%s", out->str);
   (void) fflush (stdout);
@@ -236,7 +236,8 @@ leave_screen (Watch *watch)
 static void
 run (Watch *watch)
 {
-  const guint changed = gemel_ctl_subscribe (watch->ctl, "org.freedesktop.DBus.Properties", "PropertiesChanged", NULL, on_changed, watch);
+  const guint changed = gemel_ctl_subscribe (watch->ctl, "org.freedesktop.DBus.Properties",
+                                             "PropertiesChanged", NULL, on_changed, watch);
   const guint tick = g_timeout_add (TICK_MS, on_tick, watch);
   const guint interrupt = g_unix_signal_add (SIGINT, on_end, watch);
   const guint terminate = g_unix_signal_add (SIGTERM, on_end, watch);

@@ -46,11 +46,15 @@ add_common (GemelCtl       *ctl,
 {
   /* clang-format off */
   const GOptionEntry entries[] = {
-    { "bus-address", 0, 0, G_OPTION_ARG_STRING, &ctl->bus_address, "Talk over this bus instead of the system bus (also: GEMEL_BUS_ADDRESS)", "ADDRESS" },
+    { "bus-address", 0, 0, G_OPTION_ARG_STRING, &ctl->bus_address,
+      "Talk over this bus instead of the system bus (also: GEMEL_BUS_ADDRESS)", "ADDRESS" },
     { "json", 0, 0, G_OPTION_ARG_NONE, &ctl->json, "Print JSON, for programs", NULL },
-    { "no-color", 0, 0, G_OPTION_ARG_NONE, &ctl->no_color, "No colour on a terminal (also: NO_COLOR)", NULL },
-    { "timeout", 0, 0, G_OPTION_ARG_DOUBLE, &ctl->timeout_s, "How long to wait for an answer (default 30)", "SECONDS" },
-    { "version", 0, G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, on_version, "Print the version", NULL },
+    { "no-color", 0, 0, G_OPTION_ARG_NONE, &ctl->no_color,
+      "No colour on a terminal (also: NO_COLOR)", NULL },
+    { "timeout", 0, 0, G_OPTION_ARG_DOUBLE, &ctl->timeout_s,
+      "How long to wait for an answer (default 30)", "SECONDS" },
+    { "version", 0, G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, on_version,
+      "Print the version", NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   /* clang-format on */
@@ -64,7 +68,8 @@ check_common (GemelCtl *ctl,
 {
   if (ctl->timeout_s > 0 && ctl->timeout_s <= TIMEOUT_S_MAX)
     return TRUE;
-  g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "--timeout is a number of seconds, above 0 and at most %.0f", TIMEOUT_S_MAX);
+  g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+               "--timeout is a number of seconds, above 0 and at most %.0f", TIMEOUT_S_MAX);
   return FALSE;
 }
 
@@ -82,17 +87,34 @@ check_arguments (GemelCtl   *ctl,
     {
       if (g_utf8_validate (given[i], -1, NULL))
         continue;
-      g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "argument %u is not valid UTF-8; give bytes with --file where a command has it", i + 1);
+      g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                   "argument %u is not valid UTF-8; give bytes with --file where a command has it",
+                   i + 1);
       return FALSE;
     }
   if (n >= n_min && n <= n_max)
     return TRUE;
   if (n > n_max)
-    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "unexpected argument “%s”; usage: gemelctl %s%s%s",
-                 given[n_max], ctl->command->name, *parameters != '\0' ? " " : "", parameters);
+    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                 "unexpected argument “%s”; usage: gemelctl %s%s%s", given[n_max],
+                 ctl->command->name, *parameters != '\0' ? " " : "", parameters);
   else
-    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "an argument is missing; usage: gemelctl %s %s", ctl->command->name, parameters);
+    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                 "an argument is missing; usage: gemelctl %s %s", ctl->command->name, parameters);
   return FALSE;
+}
+
+/* "-5" was meant as a value. */
+static void
+hint_at_dashes (GError **error)
+{
+  if (error != NULL && *error != NULL && strpbrk ((*error)->message, "0123456789") != NULL &&
+      g_error_matches (*error, G_OPTION_ERROR, G_OPTION_ERROR_UNKNOWN_OPTION))
+    {
+      g_autofree char *message = g_steal_pointer (&(*error)->message);
+
+      (*error)->message = g_strconcat (message, "; put -- before a value that begins with -", NULL);
+    }
 }
 
 /**
@@ -135,7 +157,12 @@ gemel_ctl_parse (GemelCtl           *ctl,
     g_option_context_add_main_entries (context, entries, NULL);
   add_common (ctl, context);
   g_option_context_add_main_entries (context, remaining, NULL);
-  if (!g_option_context_parse_strv (context, args, error) || !check_common (ctl, error))
+  if (!g_option_context_parse_strv (context, args, error))
+    {
+      hint_at_dashes (error);
+      return FALSE;
+    }
+  if (!check_common (ctl, error))
     return FALSE;
   if (rest == NULL)
     rest = g_new0 (char *, 1);
@@ -192,7 +219,8 @@ set_unknown_command (char   **words,
 {
   g_autoptr (GString) group = g_string_new (NULL);
   const gboolean      more = words[1] != NULL && words[1][0] != '-';
-  g_autofree char    *both = more ? g_strconcat (words[0], " ", words[1], NULL) : g_strdup (words[0]);
+  g_autofree char    *both = more ? g_strconcat (words[0], " ", words[1], NULL)
+                                  : g_strdup (words[0]);
   const char         *near = gemel_ctl_nearest_command (both);
   g_autofree char    *shown = gemel_ctl_sanitize (both);
 
@@ -200,13 +228,17 @@ set_unknown_command (char   **words,
   if (near == NULL && group->len == 0)
     near = gemel_ctl_nearest_command (words[0]);
   if (near != NULL && more)
-    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "there is no command “%s”; did you mean “%s”?", shown, near);
+    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                 "there is no command “%s”; did you mean “%s”?", shown, near);
   else if (group->len > 0)
-    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "“%s” needs one more word: %s", words[0], group->str);
+    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "“%s” needs one more word: %s", words[0],
+                 group->str);
   else if (near != NULL)
-    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "there is no command “%s”; did you mean “%s”?", shown, near);
+    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                 "there is no command “%s”; did you mean “%s”?", shown, near);
   else
-    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "there is no command “%s”; gemelctl --help lists them all", shown);
+    g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                 "there is no command “%s”; gemelctl --help lists them all", shown);
 }
 
 static void
@@ -258,7 +290,8 @@ run (GemelCtl *ctl,
             { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
 
-  g_option_context_set_summary (context, "Controls the Gemel node of this machine, and through it the pair.");
+  g_option_context_set_summary (context, "Controls the Gemel node of this machine, and through it "
+                                         "the pair.");
   g_option_context_set_help_enabled (context, FALSE);
   g_option_context_set_strict_posix (context, TRUE);
   g_option_context_add_main_entries (context, entries, NULL);
@@ -272,7 +305,9 @@ run (GemelCtl *ctl,
     }
   if ((*args)[1] == NULL)
     {
-      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE, "which command? gemelctl status shows the pair, gemelctl --help lists all commands");
+      g_set_error_literal (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
+                           "which command? gemelctl status shows the pair, gemelctl --help lists "
+                           "all commands");
       return FALSE;
     }
   return run_command (ctl, *args + 1, error);

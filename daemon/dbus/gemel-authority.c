@@ -105,8 +105,8 @@ gemel_right_get_action_id (GemelRight right)
  * @private_bus: only the daemon's own user may call
  * @error: return location
  *
- * With @private_bus this waits for the answer of the bus daemons (at the start of the process only),
- * because what a private bus allows must never be allowed on the system bus.
+ * With @private_bus this waits for the answer of the bus daemons (at the start of the process
+ * only), because what a private bus allows must never be allowed on the system bus.
  *
  * Returns: (transfer full) (nullable): the authority; free with gemel_authority_unref().
  * Errors: %GEMEL_ERROR_SETTING when a bus that should be private is the system bus.
@@ -207,7 +207,8 @@ deny (GTask      *task,
   const char  *action = gemel_right_get_action_id (check->right);
 
   g_task_return_new_error (task, GEMEL_ERROR, GEMEL_ERROR_NOT_AUTHORIZED,
-                           "this caller may not do that (%s): %s", action ? action : "any call", why);
+                           "this caller may not do that (%s): %s", action ? action : "any call",
+                           why);
 }
 
 static gboolean

@@ -78,11 +78,12 @@ static GPtrArray *
 parse_ops (GemelBusCall *call,
            GError      **error)
 {
-  g_autoptr (GPtrArray) ops = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_config_op_free);
-  g_autoptr (GVariant)  first = g_variant_get_child_value (call->parameters, 0);
-  g_autoptr (GVariant)  second = g_variant_get_child_value (call->parameters, 1);
-  g_autoptr (GVariant)  third = g_variant_get_child_value (call->parameters, 2);
-  gboolean              ok;
+  g_autoptr (GPtrArray) ops = g_ptr_array_new_with_free_func (
+    (GDestroyNotify) gemel_config_op_free);
+  g_autoptr (GVariant) first = g_variant_get_child_value (call->parameters, 0);
+  g_autoptr (GVariant) second = g_variant_get_child_value (call->parameters, 1);
+  g_autoptr (GVariant) third = g_variant_get_child_value (call->parameters, 2);
+  gboolean             ok;
 
   if (!g_variant_is_of_type (first, G_VARIANT_TYPE_STRING))
     ok = add_many (ops, first, second, error);

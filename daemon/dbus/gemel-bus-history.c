@@ -102,7 +102,8 @@ add_point (GArray   *points,
   if (!fill_value (&point, value))
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
-                   "point %" G_GSIZE_FORMAT " (%s): a value is of type d, x, i, u, b or s, not %.32s",
+                   "point %" G_GSIZE_FORMAT
+                   " (%s): a value is of type d, x, i, u, b or s, not %.32s",
                    index, tag, g_variant_get_type_string (value));
       return FALSE;
     }

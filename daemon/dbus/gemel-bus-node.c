@@ -100,7 +100,8 @@ check_open_stream (GemelBusCall *call,
   g_variant_get_child (call->parameters, 0, "&s", &kind);
   g_variant_get_child (call->parameters, 1, "&s", &provider);
   /* Sending one on a connection that cannot closes the whole connection. */
-  if ((g_dbus_connection_get_capabilities (connection) & G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING) == 0)
+  if ((g_dbus_connection_get_capabilities (connection) & G_DBUS_CAPABILITY_FLAGS_UNIX_FD_PASSING) ==
+      0)
     {
       g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
                            "this connection cannot pass file descriptors; connect by a local "
@@ -139,7 +140,8 @@ run_open_stream (GemelBusCall *call)
 /* clang-format off */
 static const GemelBusMethod methods[] = {
   { "RequestFailover", GEMEL_RIGHT_OPERATE, NULL, NULL, run_request_failover },
-  { "ForceActive", GEMEL_RIGHT_OPERATE, force_active_options, check_force_active, run_force_active },
+  { "ForceActive", GEMEL_RIGHT_OPERATE, force_active_options,
+    check_force_active, run_force_active },
   { "ForceResync", GEMEL_RIGHT_OPERATE, NULL, check_force_resync, run_force_resync },
   { "Describe", GEMEL_RIGHT_NONE, NULL, NULL, run_describe },
   { "OpenStream", GEMEL_RIGHT_CONFIGURE, NULL, check_open_stream, run_open_stream },

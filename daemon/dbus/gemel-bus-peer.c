@@ -34,7 +34,8 @@ render_view (GemelBusPeer        *peer,
   gemel_bus_peer_set_term (peer, view->peer_term);
   gemel_bus_peer_set_synced (peer, view->peer_synced);
   gemel_bus_peer_set_eligible (peer, view->peer_eligible);
-  gemel_bus_peer_set_last_seen_usec (peer, gemel_bus_usec (gemel_snapshot_get_peer_seen_unix_us (s)));
+  gemel_bus_peer_set_last_seen_usec (peer,
+                                     gemel_bus_usec (gemel_snapshot_get_peer_seen_unix_us (s)));
   gemel_bus_peer_set_rtt_usec (peer, gemel_bus_usec (view->rtt_us));
   gemel_bus_peer_set_clock_offset_usec (peer, view->wall_offset_us);
   gemel_bus_peer_set_clock_error_usec (peer, gemel_bus_usec (view->wall_error_us));
@@ -50,7 +51,8 @@ render_status (GemelBusPeer        *peer,
 
   gemel_bus_peer_set_name (peer, status->name ? status->name : "");
   gemel_bus_peer_set_version (peer, status->version ? status->version : "");
-  gemel_bus_peer_set_activity_level (peer, gemel_level_to_string (gemel_snapshot_get_peer_level (s)));
+  gemel_bus_peer_set_activity_level (peer,
+                                     gemel_level_to_string (gemel_snapshot_get_peer_level (s)));
   gemel_bus_peer_set_standby_level (
     peer, heard ? gemel_level_to_string (status->standby_level) : "unknown");
   gemel_bus_peer_set_history_level (

@@ -46,7 +46,8 @@ parse_ops (GemelBusCall *call,
   GVariantIter          iter;
   const char           *key;
 
-  if (!gemel_bus_check_items (g_variant_n_children (sets) + g_variant_n_children (deletes), error) ||
+  if (!gemel_bus_check_items (g_variant_n_children (sets) + g_variant_n_children (deletes),
+                              error) ||
       !add_sets (ops, sets, error))
     return NULL;
   g_variant_iter_init (&iter, deletes);
@@ -212,7 +213,8 @@ static void
 run_list_providers (GemelBusCall *call)
 {
   const GemelRequests *requests = call->dbus->requests;
-  g_auto (GStrv)       providers = gemel_sync_state_dup_providers (requests->get_sync (requests->node));
+  GemelSync           *sync = requests->get_sync (requests->node);
+  g_auto (GStrv)       providers = gemel_sync_state_dup_providers (sync);
 
   gemel_bus_call_return (call, g_variant_new ("(^as)", providers));
 }

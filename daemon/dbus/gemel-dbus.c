@@ -156,7 +156,8 @@ make_interfaces (GemelDbus *dbus)
 static void
 export_objects (GemelDbus *dbus)
 {
-  gpointer                        on_node[] = { dbus->node, dbus->config, dbus->state, dbus->history,
+  gpointer                        on_node[] = { dbus->node, dbus->config, dbus->state,
+                                                dbus->history,
                                                 dbus->events, dbus->log, dbus->pairing };
   g_autoptr (GDBusObjectSkeleton) node = g_dbus_object_skeleton_new (GEMEL_BUS_PATH_NODE);
   g_autoptr (GDBusObjectSkeleton) peer = g_dbus_object_skeleton_new (GEMEL_BUS_PATH_PEER);

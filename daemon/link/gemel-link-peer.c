@@ -22,7 +22,8 @@ static void dial (GemelLink *link);
 static gboolean
 may_have_peer (const GemelLink *link)
 {
-  return link->options.paired && link->core.settings.role != GEMEL_ROLE_INDEPENDENT && !link->exiting;
+  return link->options.paired && link->core.settings.role != GEMEL_ROLE_INDEPENDENT &&
+         !link->exiting;
 }
 
 /* ---- dialling ---- */
@@ -42,7 +43,8 @@ dial_later (GemelLink *link,
             guint      delay_ms)
 {
   gemel_link_clear_source (&link->dial_timer);
-  if (!may_have_peer (link) || link->core.settings.role != GEMEL_ROLE_BACKUP || link->options.peer_host_and_port == NULL)
+  if (!may_have_peer (link) || link->core.settings.role != GEMEL_ROLE_BACKUP ||
+      link->options.peer_host_and_port == NULL)
     return;
   link->dial_timer = g_timeout_source_new (delay_ms);
   g_source_set_callback (link->dial_timer, on_dial_timer, link, NULL);
@@ -53,7 +55,8 @@ dial_later (GemelLink *link,
 static void
 dial_after_backoff (GemelLink *link)
 {
-  guint delay_ms = link->backoff_ms / 2 + (guint) g_random_int_range (0, (gint) (link->backoff_ms / 2 + 1));
+  guint delay_ms = link->backoff_ms / 2 +
+                   (guint) g_random_int_range (0, (gint) (link->backoff_ms / 2 + 1));
 
   link->backoff_ms = MIN (link->backoff_ms * 2, link->options.reconnect_ms_max);
   dial_later (link, delay_ms);
@@ -115,7 +118,8 @@ dial (GemelLink *link)
   link->dial_cancellable = g_cancellable_new ();
   link->n_dials++;
   gemel_dial_async (link->options.keys, link->options.peer_host_and_port, link->options.peer_pin,
-                    GEMEL_CHANNEL_CONTROL, DIAL_TIMEOUT_MS, link->dial_cancellable, on_dialled, link);
+                    GEMEL_CHANNEL_CONTROL, DIAL_TIMEOUT_MS, link->dial_cancellable, on_dialled,
+                    link);
 }
 
 /**
@@ -266,7 +270,8 @@ on_session_up (GemelSession *session,
   link->n_refused = 0;
   link->backoff_ms = link->options.reconnect_ms_min;
   link->last_nonce = 0;
-  gemel_heartbeat_begin (link->heartbeat, gemel_session_get_own_hello (session), gemel_session_get_peer_hello (session), address);
+  gemel_heartbeat_begin (link->heartbeat, gemel_session_get_own_hello (session),
+                         gemel_session_get_peer_hello (session), address);
   if (address != NULL)
     text = g_inet_address_to_string (g_inet_socket_address_get_address (address));
   g_mutex_lock (&link->lock);
@@ -379,7 +384,8 @@ gemel_link_greet (GemelLink *link,
     }
   if (link->greetings->len == GEMEL_GREETINGS_MAX)
     (void) g_ptr_array_remove_index (link->greetings, 0);
-  g_ptr_array_add (link->greetings, gemel_session_new (io, dialled, &hello, link->options.peer_uuid, &session_callbacks, link));
+  g_ptr_array_add (link->greetings, gemel_session_new (io, dialled, &hello, link->options.peer_uuid,
+                                                       &session_callbacks, link));
   explicit_bzero (&hello, sizeof hello);
 }
 

@@ -30,7 +30,8 @@ datagram_window_us (const GemelLink *link)
 gboolean
 gemel_link_hears_datagrams (const GemelLink *link)
 {
-  return link->heard_datagram_us != 0 && gemel_link_boot_us () - link->heard_datagram_us <= datagram_window_us (link);
+  return link->heard_datagram_us != 0 &&
+         gemel_link_boot_us () - link->heard_datagram_us <= datagram_window_us (link);
 }
 
 /**
@@ -120,7 +121,8 @@ publish_view (GemelLink *link,
   g_mutex_lock (&link->lock);
   link->view = view;
   g_mutex_unlock (&link->lock);
-  if (!is_news (&link->told_view, &view) && now_us - link->told_us < link->core.settings.heartbeat_interval_us)
+  if (!is_news (&link->told_view, &view) &&
+      now_us - link->told_us < link->core.settings.heartbeat_interval_us)
     return;
   link->told_view = view;
   link->told_us = now_us;
@@ -191,7 +193,8 @@ static void
 leave (GemelLink *link)
 {
   if (link->options.guard_fd >= 0 && !gemel_guard_send_stop (link->options.guard_fd, NULL))
-    gemel_link_alarm (link, GEMEL_LINK_ALARM_GUARD, GEMEL_EVENT_LIMIT_REACHED, "gemel-guard cannot be told that this is an orderly end");
+    gemel_link_alarm (link, GEMEL_LINK_ALARM_GUARD, GEMEL_EVENT_LIMIT_REACHED,
+                      "gemel-guard cannot be told that this is an orderly end");
   link->exiting = TRUE;
   link->port->exit (link->user_data);
 }
@@ -245,7 +248,8 @@ disarm_guard (GemelLink *link)
     return;
   link->guard_armed = FALSE;
   if (!gemel_guard_send_disarm (link->options.guard_fd, NULL))
-    gemel_link_alarm (link, GEMEL_LINK_ALARM_GUARD, GEMEL_EVENT_LIMIT_REACHED, "gemel-guard cannot be told that its orders are void");
+    gemel_link_alarm (link, GEMEL_LINK_ALARM_GUARD, GEMEL_EVENT_LIMIT_REACHED,
+                      "gemel-guard cannot be told that its orders are void");
 }
 
 static guint64
@@ -268,7 +272,8 @@ arm_guard (GemelLink *link)
   g_autoptr (GError) error = NULL;
   guint64            address_sum;
 
-  orders.peer_address_size = gemel_heartbeat_get_peer_address (link->heartbeat, orders.peer_address);
+  orders.peer_address_size = gemel_heartbeat_get_peer_address (link->heartbeat,
+                                                               orders.peer_address);
   if (orders.peer_address_size == 0)
     {
       disarm_guard (link);
@@ -282,7 +287,8 @@ arm_guard (GemelLink *link)
   memcpy (orders.key, own->notice_key, sizeof orders.key);
   orders.session = own->session;
   orders.term = link->core.active_term;
-  link->guard_armed = gemel_guard_send_arm (link->options.guard_fd, &orders, gemel_heartbeat_get_fd (link->heartbeat), &error);
+  link->guard_armed = gemel_guard_send_arm (link->options.guard_fd, &orders,
+                                            gemel_heartbeat_get_fd (link->heartbeat), &error);
   if (!link->guard_armed)
     gemel_link_alarm (link, GEMEL_LINK_ALARM_GUARD, GEMEL_EVENT_LIMIT_REACHED, error->message);
   link->guard_term = orders.term;
@@ -300,7 +306,8 @@ update_guard (GemelLink *link,
     return;
   if (link->session != NULL && gemel_core_is_effective (&link->core, now_us))
     arm_guard (link);
-  else if (link->core.state == GEMEL_STATE_UNDECIDED && link->core.state_cause == GEMEL_CAUSE_STOP && link->session != NULL)
+  else if (link->core.state == GEMEL_STATE_UNDECIDED &&
+           link->core.state_cause == GEMEL_CAUSE_STOP && link->session != NULL)
     return; /* stopping without a successor: the guard tells the peer when all is gone */
   else
     disarm_guard (link);

@@ -247,11 +247,14 @@ static void
 say_farewell (GemelLink *link)
 {
   gint64                until_us = gemel_link_boot_us () + FAREWELL_US;
-  g_autoptr (GIOStream) io = link->session != NULL ? g_object_ref (gemel_session_get_io (link->session)) : NULL;
+  g_autoptr (GIOStream) io = link->session != NULL
+                               ? g_object_ref (gemel_session_get_io (link->session))
+                               : NULL;
 
   link->exiting = TRUE;
   gemel_link_drop_peer (link);
-  while ((link->n_dials > 0 || (io != NULL && !g_io_stream_is_closed (io))) && gemel_link_boot_us () < until_us)
+  while ((link->n_dials > 0 || (io != NULL && !g_io_stream_is_closed (io))) &&
+         gemel_link_boot_us () < until_us)
     {
       if (!g_main_context_iteration (link->context, FALSE))
         g_usleep (1000); /* tidy: no-sync-calls: the thread's last act, with a deadline */
@@ -315,7 +318,8 @@ open_clock (GemelLink *link,
   link->wake_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (link->timer_fd >= 0 && link->wake_fd >= 0)
     return TRUE;
-  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot make the clock of the link: %s", g_strerror (errno));
+  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot make the clock of the link: %s",
+               g_strerror (errno));
   return FALSE;
 }
 
@@ -327,17 +331,21 @@ begin_core (GemelLink *link,
 
   if (link->options.term_path != NULL)
     {
-      link->term_file = gemel_term_file_open (link->options.term_path, &link->options.stable, &link->options.stable_readable, on_persisted, link, error);
+      link->term_file = gemel_term_file_open (link->options.term_path, &link->options.stable,
+                                              &link->options.stable_readable, on_persisted, link,
+                                              error);
       if (link->term_file == NULL)
         return FALSE;
     }
   if (gnutls_rnd (GNUTLS_RND_RANDOM, &nonce, sizeof nonce) != 0)
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "no random numbers are to be had");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_FAILED,
+                           "no random numbers are to be had");
       return FALSE;
     }
-  gemel_core_init (&link->core, &link->options.core, &link->options.stable, link->options.stable_readable,
-                   nonce | 1, gemel_link_boot_us (), gemel_link_unix_us ());
+  gemel_core_init (&link->core, &link->options.core, &link->options.stable,
+                   link->options.stable_readable, nonce | 1, gemel_link_boot_us (),
+                   gemel_link_unix_us ());
   gemel_core_get_view (&link->core, &link->view);
   return TRUE;
 }
@@ -379,7 +387,8 @@ gemel_link_new (const GemelLinkOptions *options,
     (void) fcntl (options->guard_fd, F_SETFD, FD_CLOEXEC);
   if (!open_clock (link, error))
     return NULL;
-  link->heartbeat = gemel_heartbeat_new (options->bind_address, options->port, &gemel_link_heartbeat_callbacks, link, error);
+  link->heartbeat = gemel_heartbeat_new (options->bind_address, options->port,
+                                         &gemel_link_heartbeat_callbacks, link, error);
   if (link->heartbeat == NULL || !begin_core (link, error))
     return NULL;
   return g_steal_pointer (&link);

@@ -16,7 +16,8 @@ G_BEGIN_DECLS
 
 typedef struct _GemelLink GemelLink;
 
-/** What the peer tells about itself once a second and at each change, beside the core's messages. */
+/** What the peer tells about itself once a second and at each change, beside the core's messages.
+ */
 typedef struct
 {
   char             *name;
@@ -57,17 +58,27 @@ typedef struct
  */
 typedef struct
 {
-  void (*view) (const GemelView *view, gpointer user_data); /* after a step that changed it, at most per heartbeat otherwise */
+  /* after a step that changed it, at most per heartbeat otherwise */
+  void (*view) (const GemelView *view, gpointer user_data);
   void (*level) (GemelLevel level, GemelCause cause, guint64 term, gpointer user_data);
-  void (*event) (GemelEventCode code, GemelCause cause, guint64 term, gint64 a, gint64 b, const char *text /* (nullable) */, gpointer user_data);
+  void (*event) (GemelEventCode code,
+                 GemelCause     cause,
+                 guint64        term,
+                 gint64         a,
+                 gint64         b,
+                 const char    *text /* (nullable) */,
+                 gpointer       user_data);
   void (*quiesce) (guint64 switch_id, gpointer user_data);
   void (*unquiesce) (guint64 switch_id, gpointer user_data);
   void (*catch_up) (guint64 switch_id, const GemelPairPosition *target, gpointer user_data);
   void (*reply) (guint64 request_id, gboolean done, GemelCause cause, gpointer user_data);
-  void (*peer_status) (const GemelPeerStatus *status, gpointer user_data);     /* NULL: link is down */
-  void (*session) (gboolean up, const char *peer_address, gpointer user_data); /* control session: data channels may be dialled now */
+  /* NULL: link is down */
+  void (*peer_status) (const GemelPeerStatus *status, gpointer user_data);
+  /* control session: data channels may be dialled now */
+  void (*session) (gboolean up, const char *peer_address, gpointer user_data);
   void (*exit) (gpointer user_data);
-  void (*feed_watchdog) (gpointer user_data); /* (nullable) twice a watchdog_us while both loops run */
+  /* (nullable) twice a watchdog_us while both loops run */
+  void (*feed_watchdog) (gpointer user_data);
 } GemelLinkPort;
 
 typedef struct
@@ -90,9 +101,10 @@ typedef struct
   guint             reconnect_ms_max;
   int               guard_fd;           /* -1: no guard; socket to gemel-guard */
   guint             real_time_priority; /* 0: do not ask for SCHED_FIFO */
-  gint             *liveness;           /* (nullable) main loop's stamp, seconds of boot time, atomic */
-  guint             liveness_timeout_s; /* no watchdog feeding when the main loop is older */
-  gint64            watchdog_us;        /* 0: feed_watchdog is never called */
+  /* (nullable) main loop's stamp, seconds of boot time, atomic */
+  gint  *liveness;
+  guint  liveness_timeout_s; /* no watchdog feeding when the main loop is older */
+  gint64 watchdog_us;        /* 0: feed_watchdog is never called */
 } GemelLinkOptions;
 
 GemelLink *gemel_link_new (const GemelLinkOptions *options, /* copied */

@@ -45,7 +45,8 @@ static gboolean
 malformed (const char *what,
            GError    **error)
 {
-  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "%s from the other node is malformed", what);
+  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "%s from the other node is malformed",
+               what);
   return FALSE;
 }
 
@@ -57,7 +58,8 @@ deserialize (const char   *type,
              GError      **error)
 {
   g_autoptr (GBytes)   bytes = g_bytes_new (data, size);
-  g_autoptr (GVariant) value = g_variant_ref_sink (g_variant_new_from_bytes (G_VARIANT_TYPE (type), bytes, FALSE));
+  g_autoptr (GVariant) value = g_variant_ref_sink (
+    g_variant_new_from_bytes (G_VARIANT_TYPE (type), bytes, FALSE));
 
   if (!g_variant_is_normal_form (value))
     {
@@ -101,18 +103,15 @@ is_time (gint64 us)
 GBytes *
 gemel_wire_encode_hello (const GemelHello *hello)
 {
-  return serialize (g_variant_new ("(suuuus@ay@ayyy@ay@aytq@a{sv})",
-                                   GEMEL_WIRE_MAGIC,
-                                   hello->core_min, hello->core_max,
-                                   hello->proto_min, hello->proto_max,
-                                   hello->version,
-                                   bytes_variant (hello->pair_uuid, sizeof hello->pair_uuid),
-                                   bytes_variant (hello->node_uuid, sizeof hello->node_uuid),
-                                   (guchar) hello->slot, (guchar) hello->role,
-                                   bytes_variant (hello->heartbeat_key, sizeof hello->heartbeat_key),
-                                   bytes_variant (hello->notice_key, sizeof hello->notice_key),
-                                   hello->session, hello->udp_port,
-                                   no_extensions ()));
+  return serialize (
+    g_variant_new ("(suuuus@ay@ayyy@ay@aytq@a{sv})", GEMEL_WIRE_MAGIC, hello->core_min,
+                   hello->core_max, hello->proto_min, hello->proto_max, hello->version,
+                   bytes_variant (hello->pair_uuid, sizeof hello->pair_uuid),
+                   bytes_variant (hello->node_uuid, sizeof hello->node_uuid), (guchar) hello->slot,
+                   (guchar) hello->role,
+                   bytes_variant (hello->heartbeat_key, sizeof hello->heartbeat_key),
+                   bytes_variant (hello->notice_key, sizeof hello->notice_key), hello->session,
+                   hello->udp_port, no_extensions ()));
 }
 
 /**
@@ -216,22 +215,33 @@ gemel_hello_judge (const GemelHello *own,
     case GEMEL_VERDICT_WELCOME:
       break;
     case GEMEL_VERDICT_CLASH:
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY, "the other node has this node's identity: its disk is a copy; give it a new identity and pair it again");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
+                           "the other node has this node's identity: its disk is a copy; give it a "
+                           "new identity and pair it again");
       break;
     case GEMEL_VERDICT_OTHER_PAIR:
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY, "the other node belongs to another pair: pair the two again");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
+                           "the other node belongs to another pair: pair the two again");
       break;
     case GEMEL_VERDICT_OTHER_NODE:
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY, "the other node is not the one that this node was paired with: pair the two again");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_IDENTITY,
+                           "the other node is not the one that this node was paired with: pair the "
+                           "two again");
       break;
     case GEMEL_VERDICT_SAME_ROLE:
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "the roles %s here and %s there do not fit: one must be master, the other backup", gemel_role_to_string (own->role), gemel_role_to_string (peer->role));
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
+                   "the roles %s here and %s there do not fit: one must be master, the other "
+                   "backup",
+                   gemel_role_to_string (own->role), gemel_role_to_string (peer->role));
       break;
     case GEMEL_VERDICT_SAME_SLOT:
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING, "both nodes have slot %u: pair the two again", own->slot);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
+                   "both nodes have slot %u: pair the two again", own->slot);
       break;
     case GEMEL_VERDICT_NO_COMMON_VERSION:
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INCOMPATIBLE, "version %s here and %s there have no common protocol: upgrade the older one", own->version, peer->version);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INCOMPATIBLE,
+                   "version %s here and %s there have no common protocol: upgrade the older one",
+                   own->version, peer->version);
       break;
     }
   return verdict;
@@ -253,19 +263,16 @@ gemel_wire_encode_message (const GemelMessage *message,
 {
   const GemelPairPosition *at = &message->position;
 
-  return serialize (g_variant_new ("(ttxxxxtttyyyybbbbbttxtt@aytt@a{sv})",
-                                   message->nonce, message->echo_nonce,
-                                   message->ts_us, message->echo_us, message->hold_us, message->unix_us,
-                                   message->term, message->active_term, message->since_term,
-                                   (guchar) message->state, (guchar) message->role,
-                                   (guchar) message->recovery_mode, (guchar) message->cause,
-                                   message->eligible, message->synced, message->holds_state, message->dual_master,
-                                   hears_datagrams,
-                                   message->switch_id, message->proposal, message->ready_ts_us,
-                                   at->config.term, at->config.seq,
-                                   bytes_variant (at->config.hash, sizeof at->config.hash),
-                                   at->state.epoch, at->state.seq,
-                                   no_extensions ()));
+  return serialize (
+    g_variant_new ("(ttxxxxtttyyyybbbbbttxtt@aytt@a{sv})", message->nonce, message->echo_nonce,
+                   message->ts_us, message->echo_us, message->hold_us, message->unix_us,
+                   message->term, message->active_term, message->since_term,
+                   (guchar) message->state, (guchar) message->role, (guchar) message->recovery_mode,
+                   (guchar) message->cause, message->eligible, message->synced,
+                   message->holds_state, message->dual_master, hears_datagrams, message->switch_id,
+                   message->proposal, message->ready_ts_us, at->config.term, at->config.seq,
+                   bytes_variant (at->config.hash, sizeof at->config.hash), at->state.epoch,
+                   at->state.seq, no_extensions ()));
 }
 
 static gboolean
@@ -274,8 +281,8 @@ message_is_possible (const GemelMessage *m)
   return m->kind >= GEMEL_MESSAGE_BEAT && m->kind <= GEMEL_MESSAGE_REQUEST &&
          (guint) m->state < GEMEL_N_STATES && m->role <= GEMEL_ROLE_BACKUP &&
          m->recovery_mode <= GEMEL_RECOVERY_MANUAL && (guint) m->cause < GEMEL_N_CAUSES &&
-         m->nonce != 0 && is_time (m->ts_us) && is_time (m->echo_us) &&
-         m->hold_us >= 0 && is_time (m->hold_us) && is_time (m->unix_us) && is_time (m->ready_ts_us);
+         m->nonce != 0 && is_time (m->ts_us) && is_time (m->echo_us) && m->hold_us >= 0 &&
+         is_time (m->hold_us) && is_time (m->unix_us) && is_time (m->ready_ts_us);
 }
 
 /**
@@ -318,7 +325,8 @@ gemel_wire_decode_message (GemelMessageKind kind,
   m.role = (GemelRole) role;
   m.recovery_mode = (GemelRecoveryMode) recovery_mode;
   m.cause = (GemelCause) cause;
-  if (!take_bytes (hash, m.position.config.hash, sizeof m.position.config.hash) || !message_is_possible (&m))
+  if (!take_bytes (hash, m.position.config.hash, sizeof m.position.config.hash) ||
+      !message_is_possible (&m))
     return malformed ("message", error);
   *ret_message = m;
   *ret_hears_datagrams = hears;
@@ -388,18 +396,19 @@ gemel_wire_encode_status (const GemelPeerStatus *status)
 {
   g_autofree char *name = text_for_wire (status->name, NAME_BYTES_MAX);
   g_autofree char *version = text_for_wire (status->version, NAME_BYTES_MAX);
-  gboolean         has_json = status->json != NULL && strlen (status->json) <= GEMEL_WIRE_JSON_BYTES_MAX &&
+  gboolean         has_json = status->json != NULL &&
+                      strlen (status->json) <= GEMEL_WIRE_JSON_BYTES_MAX &&
                       g_utf8_validate (status->json, -1, NULL);
 
-  return serialize (g_variant_new ("(ssyyyyxxtt@ayttts@a{sv})", name, version,
-                                   (guchar) status->level, (guchar) status->standby_level,
-                                   (guchar) status->history_level, (guchar) status->config_state,
-                                   status->uptime_us, status->level_age_us,
-                                   status->position.config.term, status->position.config.seq,
-                                   bytes_variant (status->position.config.hash, sizeof status->position.config.hash),
-                                   status->position.state.epoch, status->position.state.seq,
-                                   status->history_seq, has_json ? status->json : "",
-                                   no_extensions ()));
+  return serialize (
+    g_variant_new ("(ssyyyyxxtt@ayttts@a{sv})", name, version, (guchar) status->level,
+                   (guchar) status->standby_level, (guchar) status->history_level,
+                   (guchar) status->config_state, status->uptime_us, status->level_age_us,
+                   status->position.config.term, status->position.config.seq,
+                   bytes_variant (status->position.config.hash,
+                                  sizeof status->position.config.hash),
+                   status->position.state.epoch, status->position.state.seq, status->history_seq,
+                   has_json ? status->json : "", no_extensions ()));
 }
 
 static gboolean

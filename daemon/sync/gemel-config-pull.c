@@ -145,7 +145,8 @@ static void
 on_apply_failed (GemelConfigStream *self,
                  const GError      *error)
 {
-  gemel_sync_event (self->sync, GEMEL_EVENT_FULL_SYNC_NEEDED, "config", error->message, GEMEL_SYNC_REASON_APPLY_FAILED);
+  gemel_sync_event (self->sync, GEMEL_EVENT_FULL_SYNC_NEEDED, "config", error->message,
+                    GEMEL_SYNC_REASON_APPLY_FAILED);
   self->want = GEMEL_SYNC_REASON_APPLY_FAILED;
   self->figures.full_sync_needed = TRUE;
   self->figures.last_full_reason = GEMEL_SYNC_REASON_APPLY_FAILED;
@@ -266,7 +267,8 @@ take_plan (GemelConfigStream *self,
   self->planned = TRUE;
   if (plan != GEMEL_SYNC_FULL && plan != GEMEL_SYNC_DIVERGED)
     return TRUE;
-  self->keep = self->applied.seq > 0 && (plan == GEMEL_SYNC_DIVERGED || reason == GEMEL_SYNC_REASON_LINEAGE);
+  self->keep = self->applied.seq > 0 &&
+               (plan == GEMEL_SYNC_DIVERGED || reason == GEMEL_SYNC_REASON_LINEAGE);
   self->figures.full_sync_needed = TRUE;
   self->figures.last_full_reason = (GemelSyncReason) reason;
   gemel_sync_event (self->sync, GEMEL_EVENT_FULL_SYNC_NEEDED, "config",
@@ -306,8 +308,10 @@ keep_path (GemelConfigStream *self)
 {
   g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
   g_autofree char      *stamp = g_date_time_format (now, "%Y%m%dT%H%M%SZ");
-  g_autofree char      *name = g_strdup_printf ("config-%s-t%" G_GUINT64_FORMAT "-s%" G_GUINT64_FORMAT "-%04x.db", stamp,
-                                                self->applied.term, self->applied.seq, (guint) g_random_int_range (0, 65536));
+  g_autofree char      *name = g_strdup_printf ("config-%s-t%" G_GUINT64_FORMAT
+                                                "-s%" G_GUINT64_FORMAT "-%04x.db",
+                                                stamp, self->applied.term, self->applied.seq,
+                                                (guint) g_random_int_range (0, 65536));
 
   return g_build_filename (self->sync->options.keep_dir, name, NULL);
 }
@@ -334,7 +338,8 @@ tell_replaced (GemelConfigStream *self,
   if (keep != NULL)
     gemel_sync_event (self->sync, GEMEL_EVENT_CONFIG_KEPT, "config", keep, 0);
   gemel_sync_event (self->sync, GEMEL_EVENT_FULL_SYNC_DONE, "config",
-                    gemel_sync_reason_to_string (self->figures.last_full_reason), (gint64) self->full_bytes);
+                    gemel_sync_reason_to_string (self->figures.last_full_reason),
+                    (gint64) self->full_bytes);
 }
 
 static void
@@ -389,8 +394,9 @@ on_sealed (GObject      *source,
   job = g_new (Replace, 1);
   job->op = gemel_config_op_begin (self);
   job->keep = self->keep ? keep_path (self) : NULL;
-  gemel_config_db_replace_async (self->sync->options.config, gemel_full_copy_get_path (self->copy_in),
-                                 &self->full_head, job->keep, NULL, on_replaced, job);
+  gemel_config_db_replace_async (self->sync->options.config,
+                                 gemel_full_copy_get_path (self->copy_in), &self->full_head,
+                                 job->keep, NULL, on_replaced, job);
 }
 
 static void
@@ -427,13 +433,15 @@ write_chunks (GemelConfigStream *self)
       self->chunks = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
       self->chunks_bytes = 0;
       self->writing = TRUE;
-      gemel_full_copy_write_async (self->copy_in, chunks, NULL, on_chunks_written, gemel_config_op_begin (self));
+      gemel_full_copy_write_async (self->copy_in, chunks, NULL, on_chunks_written,
+                                   gemel_config_op_begin (self));
     }
   else if (self->end_came)
     {
       self->end_came = FALSE;
       self->writing = TRUE;
-      gemel_full_copy_seal_async (self->copy_in, self->end_hash, self->full_bytes, NULL, on_sealed, gemel_config_op_begin (self));
+      gemel_full_copy_seal_async (self->copy_in, self->end_hash, self->full_bytes, NULL, on_sealed,
+                                  gemel_config_op_begin (self));
     }
 }
 
@@ -446,9 +454,11 @@ take_chunk (GemelConfigStream *self,
   if (!self->planned || self->copy_in == NULL)
     return TRUE;
   self->figures.full_done_bytes += size;
-  if (size == 0 || size > GEMEL_CHUNK_BYTES || self->figures.full_done_bytes > self->full_bytes || self->end_came)
+  if (size == 0 || size > GEMEL_CHUNK_BYTES || self->figures.full_done_bytes > self->full_bytes ||
+      self->end_came)
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "full copy is larger than announced");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
+                           "full copy is larger than announced");
       return FALSE;
     }
   g_ptr_array_add (self->chunks, g_bytes_new (body, size));
@@ -483,7 +493,8 @@ take_failed (GemelConfigStream *self,
              const guint8      *body,
              gsize              size)
 {
-  g_autofree char *text = g_utf8_make_valid ((const char *) body, (gssize) MIN (size, GEMEL_TEXT_BYTES_MAX));
+  g_autofree char *text = g_utf8_make_valid ((const char *) body,
+                                             (gssize) MIN (size, GEMEL_TEXT_BYTES_MAX));
 
   gemel_sync_event (self->sync, GEMEL_EVENT_FULL_SYNC_FAILED, "config", text, 0);
   retry_later (self);
@@ -549,7 +560,8 @@ gemel_config_pull_frame (GemelConfigStream *self,
     case GEMEL_SYNC_CONFIG_FAILED:
       return take_failed (self, body, size);
     default:
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "frame %u does not belong to channel config", type);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
+                   "frame %u does not belong to channel config", type);
       return FALSE;
     }
 }

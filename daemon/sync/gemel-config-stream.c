@@ -152,7 +152,8 @@ send_entry (GemelConfigStream *self,
 {
   g_autoptr (GBytes) bytes = gemel_entry_encode (entry);
 
-  gemel_stream_send (self->stream, GEMEL_SYNC_CONFIG_ENTRY, 0, g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+  gemel_stream_send (self->stream, GEMEL_SYNC_CONFIG_ENTRY, 0, g_bytes_get_data (bytes, NULL),
+                     g_bytes_get_size (bytes));
   self->sent_seq = entry->position.seq;
 }
 
@@ -161,7 +162,8 @@ send_failed (GemelConfigStream *self,
              const GError      *error)
 {
   self->step = GEMEL_SOURCE_IDLE;
-  gemel_stream_send (self->stream, GEMEL_SYNC_CONFIG_FAILED, 0, error->message, strlen (error->message));
+  gemel_stream_send (self->stream, GEMEL_SYNC_CONFIG_FAILED, 0, error->message,
+                     strlen (error->message));
   gemel_sync_event (self->sync, GEMEL_EVENT_FULL_SYNC_FAILED, "config", error->message, 0);
 }
 
@@ -172,7 +174,8 @@ on_page (GObject      *source,
 {
   GemelConfigStream    *self = ((GemelConfigOpData *) data)->self;
   g_autoptr (GError)    error = NULL;
-  g_autoptr (GPtrArray) entries = gemel_config_db_read_tail_finish (self->sync->options.config, result, &error);
+  g_autoptr (GPtrArray) entries = gemel_config_db_read_tail_finish (self->sync->options.config,
+                                                                    result, &error);
   guint64               level;
 
   if (!gemel_config_op_end (data))
@@ -255,7 +258,8 @@ on_chunk (GObject      *source,
     send_failed (self, error);
   else if (g_bytes_get_size (chunk) > 0)
     {
-      gemel_stream_send (self->stream, GEMEL_SYNC_CONFIG_CHUNK, 0, g_bytes_get_data (chunk, NULL), g_bytes_get_size (chunk));
+      gemel_stream_send (self->stream, GEMEL_SYNC_CONFIG_CHUNK, 0, g_bytes_get_data (chunk, NULL),
+                         g_bytes_get_size (chunk));
       copy_next (self);
     }
   else
@@ -289,13 +293,15 @@ on_backed_up (GObject      *source,
               GAsyncResult *result,
               gpointer      data)
 {
-  GemelConfigStream     *self = ((GemelConfigOpData *) data)->self;
-  g_autofree char       *path = g_strdup (g_object_get_data (G_OBJECT (((GemelConfigOpData *) data)->cancellable), "gemel-out"));
+  GemelConfigStream *self = ((GemelConfigOpData *) data)->self;
+  g_autofree char   *path = g_strdup (
+      g_object_get_data (G_OBJECT (((GemelConfigOpData *) data)->cancellable), "gemel-out"));
   g_autoptr (GError)     error = NULL;
   g_autoptr (GByteArray) body = g_byte_array_new ();
   GemelPosition          head;
   guint64                size = 0;
-  gboolean               done = gemel_config_db_backup_finish (self->sync->options.config, result, &head, &error);
+  gboolean               done = gemel_config_db_backup_finish (self->sync->options.config, result,
+                                                               &head, &error);
 
   if (!gemel_config_op_end (data))
     {
@@ -356,7 +362,8 @@ on_facts (GObject      *source,
   GemelSourceFacts   facts;
   GemelSyncReason    reason = GEMEL_SYNC_REASON_NONE;
   GemelSyncPlan      plan;
-  gboolean           done = gemel_config_db_facts_finish (self->sync->options.config, result, &facts, &error);
+  gboolean           done = gemel_config_db_facts_finish (self->sync->options.config, result,
+                                                          &facts, &error);
 
   if (!gemel_config_op_end (data))
     return;
@@ -397,7 +404,8 @@ take_ask (GemelConfigStream   *self,
   self->ask_position = *position;
   self->ask_reason = (GemelSyncReason) reason;
   self->step = GEMEL_SOURCE_PLANNING;
-  gemel_config_db_facts_async (self->sync->options.config, name, position, NULL, on_facts, gemel_config_op_begin (self));
+  gemel_config_db_facts_async (self->sync->options.config, name, position, NULL, on_facts,
+                               gemel_config_op_begin (self));
   gemel_sync_update_standing (self->sync);
   return TRUE;
 }
@@ -441,9 +449,11 @@ take_ack (GemelConfigStream *self,
 
   if (!gemel_reader_finish (&reader, "config ACK", error))
     return FALSE;
-  if ((self->step != GEMEL_SOURCE_PAGING && self->step != GEMEL_SOURCE_LIVE) || seq > self->sent_seq || seq <= self->acked_seq)
+  if ((self->step != GEMEL_SOURCE_PAGING && self->step != GEMEL_SOURCE_LIVE) ||
+      seq > self->sent_seq || seq <= self->acked_seq)
     return TRUE;
-  gemel_rate_add (&self->sync->config_dispatched, (guint) (seq - self->acked_seq), gemel_sync_now_us ());
+  gemel_rate_add (&self->sync->config_dispatched, (guint) (seq - self->acked_seq),
+                  gemel_sync_now_us ());
   self->acked_seq = seq;
   gemel_waiters_reach (&self->sync->config_waiters, seq);
   gemel_sync_check_change (self->sync);

@@ -90,7 +90,8 @@ take_state (GemelDoor    *door,
     }
   batch->place_a = last.epoch;
   batch->place_b = last.seq;
-  gemel_sync_wait_state (door->sync, last.seq, batch->wanted, on_state_confirmed, batch_new (door, batch));
+  gemel_sync_wait_state (door->sync, last.seq, batch->wanted, on_state_confirmed,
+                         batch_new (door, batch));
 }
 
 /* --- configuration --------------------------------------------------------------------------- */
@@ -183,7 +184,8 @@ take_history (GemelDoor    *door,
     }
   bytes = g_bytes_new (points, size);
   gemel_sync_hold (door->sync);
-  gemel_history_write_async (door->sync->options.history, bytes, NULL, on_history_written, batch_new (door, batch));
+  gemel_history_write_async (door->sync->options.history, bytes, NULL, on_history_written,
+                             batch_new (door, batch));
 }
 
 /**
@@ -212,7 +214,8 @@ gemel_door_take_batch (GemelDoor    *door,
 
   if (reader.bad || zero != 0 || wanted > GEMEL_DURABILITY_PAIR)
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "head of a batch is cut off or has unknown bits");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
+                           "head of a batch is cut off or has unknown bits");
       return FALSE;
     }
   if (door->unanswered + size > GEMEL_DOOR_CREDIT_BYTES)

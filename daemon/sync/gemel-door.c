@@ -122,7 +122,8 @@ take_frame (GemelDoor    *door,
       return TRUE;
     }
   g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
-               "a client may not send frame %u of %" G_GSIZE_FORMAT " bytes through this door", type, size);
+               "a client may not send frame %u of %" G_GSIZE_FORMAT " bytes through this door",
+               type, size);
   return FALSE;
 }
 
@@ -166,7 +167,8 @@ on_impatient (gpointer data)
   GemelDoor *door = data;
 
   door->sync->counters.door_refused++;
-  gemel_sync_event (door->sync, GEMEL_EVENT_LIMIT_REACHED, "door", "a client did not read its answers, its door was closed", door->kind);
+  gemel_sync_event (door->sync, GEMEL_EVENT_LIMIT_REACHED, "door",
+                    "a client did not read its answers, its door was closed", door->kind);
   gemel_door_close (door);
   return G_SOURCE_REMOVE;
 }
@@ -182,7 +184,8 @@ on_impatient (gpointer data)
 void
 gemel_door_check_queue (GemelDoor *door)
 {
-  if (door->patience != NULL || gemel_stream_get_queued_bytes (door->stream) < GEMEL_DOOR_QUEUE_BYTES_MAX)
+  if (door->patience != NULL ||
+      gemel_stream_get_queued_bytes (door->stream) < GEMEL_DOOR_QUEUE_BYTES_MAX)
     return;
   gemel_stream_pause (door->stream);
   door->patience = g_timeout_source_new (door->doors->patience_ms);
@@ -300,10 +303,12 @@ gemel_doors_take (GemelDoors *doors,
                   const char *provider)
 {
   g_autoptr (GError)            error = NULL;
-  g_autoptr (GSocket)           socket = doors->sync->stopping ? NULL : g_socket_new_from_fd (fd, &error);
+  g_autoptr (GSocket)           socket = NULL;
   g_autoptr (GSocketConnection) io = NULL;
   GemelDoor                    *door;
 
+  if (!doors->sync->stopping)
+    socket = g_socket_new_from_fd (fd, &error);
   if (socket == NULL)
     {
       (void) close (fd);

@@ -204,7 +204,8 @@ read_thread (GTask        *task,
   if (n > 0)
     (void) gnutls_hash (copy->hash, buffer, (gsize) n);
   copy->done += (guint64) n;
-  g_task_return_pointer (task, g_bytes_new_take (g_steal_pointer (&buffer), (gsize) n), (GDestroyNotify) g_bytes_unref);
+  g_task_return_pointer (task, g_bytes_new_take (g_steal_pointer (&buffer), (gsize) n),
+                         (GDestroyNotify) g_bytes_unref);
 }
 
 /**
@@ -222,7 +223,8 @@ gemel_full_copy_read_async (GemelFullCopy      *copy,
                             GAsyncReadyCallback callback,
                             gpointer            user_data)
 {
-  g_autoptr (GTask) task = task_new (copy, gemel_full_copy_read_async, cancellable, callback, user_data);
+  g_autoptr (GTask) task = task_new (copy, gemel_full_copy_read_async, cancellable, callback,
+                                     user_data);
 
   g_task_run_in_thread (task, read_thread);
 }
@@ -306,7 +308,8 @@ gemel_full_copy_write_async (GemelFullCopy      *copy,
                              GAsyncReadyCallback callback,
                              gpointer            user_data)
 {
-  g_autoptr (GTask) task = task_new (copy, gemel_full_copy_write_async, cancellable, callback, user_data);
+  g_autoptr (GTask) task = task_new (copy, gemel_full_copy_write_async, cancellable, callback,
+                                     user_data);
 
   g_task_set_task_data (task, chunks, (GDestroyNotify) g_ptr_array_unref);
   g_task_run_in_thread (task, write_thread);
@@ -346,7 +349,8 @@ seal_thread (GTask        *task,
     {
       g_task_return_new_error (task, GEMEL_ERROR, GEMEL_ERROR_CORRUPT,
                                "full copy of %" G_GUINT64_FORMAT
-                               " bytes does not have the size or hash that was announced, it is asked for again",
+                               " bytes does not have the size or hash that was announced, it is "
+                               "asked for again",
                                copy->done);
       return;
     }
@@ -379,7 +383,8 @@ gemel_full_copy_seal_async (GemelFullCopy      *copy,
                             GAsyncReadyCallback callback,
                             gpointer            user_data)
 {
-  g_autoptr (GTask) task = task_new (copy, gemel_full_copy_seal_async, cancellable, callback, user_data);
+  g_autoptr (GTask) task = task_new (copy, gemel_full_copy_seal_async, cancellable, callback,
+                                     user_data);
   Seal             *seal = g_new (Seal, 1);
 
   memcpy (seal->hash, hash, GEMEL_COPY_HASH_BYTES);

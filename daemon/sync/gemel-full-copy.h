@@ -25,13 +25,14 @@ void           gemel_full_copy_unref (GemelFullCopy *copy);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelFullCopy, gemel_full_copy_unref)
 const char *gemel_full_copy_get_path (GemelFullCopy *copy);
 
-void    gemel_full_copy_read_async (GemelFullCopy      *copy,
-                                    GCancellable       *cancellable,
-                                    GAsyncReadyCallback callback,
-                                    gpointer            user_data);
+void gemel_full_copy_read_async (GemelFullCopy      *copy,
+                                 GCancellable       *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer            user_data);
+/* empty: the end */
 GBytes *gemel_full_copy_read_finish (GemelFullCopy *copy,
                                      GAsyncResult  *result,
-                                     GError       **error) G_GNUC_WARN_UNUSED_RESULT; /* empty: the end */
+                                     GError       **error) G_GNUC_WARN_UNUSED_RESULT;
 
 void     gemel_full_copy_write_async (GemelFullCopy      *copy,
                                       GPtrArray          *chunks,

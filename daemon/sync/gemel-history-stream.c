@@ -176,7 +176,8 @@ on_marks (GObject      *source,
 {
   GemelHistoryStream  *self = ((Op *) data)->self;
   g_autoptr (GError)   error = NULL;
-  g_autoptr (GVariant) marks = gemel_history_get_marks_finish (self->sync->options.history, result, &error);
+  g_autoptr (GVariant) marks = gemel_history_get_marks_finish (self->sync->options.history, result,
+                                                               &error);
 
   if (!op_end (data))
     return;
@@ -196,7 +197,8 @@ tell_marks (GemelHistoryStream *self)
   if (self->telling)
     return;
   self->telling = TRUE;
-  gemel_history_get_marks_async (self->sync->options.history, NULL, on_marks, op_begin (self, NULL));
+  gemel_history_get_marks_async (self->sync->options.history, NULL, on_marks,
+                                 op_begin (self, NULL));
 }
 
 /* --- sending rows ---------------------------------------------------------------------------- */
@@ -211,7 +213,8 @@ on_read (GObject      *source,
   g_autoptr (GError)  error = NULL;
   guint64             first = 0;
   guint64             last = 0;
-  g_autoptr (GBytes)  rows = gemel_history_read_finish (self->sync->options.history, result, &first, &last, &error);
+  g_autoptr (GBytes)  rows = gemel_history_read_finish (self->sync->options.history, result, &first,
+                                                        &last, &error);
   Origin             *origin = find_origin (self, op->origin);
   guint64             after = op->after;
   guint8              head[GEMEL_UUID_BYTES + 8];
@@ -267,8 +270,8 @@ pump (GemelHistoryStream *self)
       op = op_begin (self, origin->uuid);
       op->after = origin->sent;
       self->reading = TRUE;
-      gemel_history_read_async (self->sync->options.history, origin->uuid, origin->sent, origin->rows_max,
-                                NULL, on_read, op);
+      gemel_history_read_async (self->sync->options.history, origin->uuid, origin->sent,
+                                origin->rows_max, NULL, on_read, op);
       return;
     }
 }
@@ -306,7 +309,8 @@ note_confirmed (GemelHistoryStream *self,
     return;
   gemel_history_set_peer_acked (sync->options.history, origin->confirmed);
   if (origin->confirmed > sync->history_acked)
-    gemel_rate_add (&sync->history_dispatched, (guint) (origin->confirmed - sync->history_acked), gemel_sync_now_us ());
+    gemel_rate_add (&sync->history_dispatched, (guint) (origin->confirmed - sync->history_acked),
+                    gemel_sync_now_us ());
   sync->history_acked = MAX (sync->history_acked, origin->confirmed);
   gemel_sync_check_change (sync);
 }
@@ -322,7 +326,8 @@ take_hello (GemelHistoryStream *self,
 
   if (n > ORIGINS_MAX || reader.left != (gsize) n * (GEMEL_UUID_BYTES + 8))
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "history HELLO does not hold %u marks", n);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "history HELLO does not hold %u marks",
+                   n);
       return FALSE;
     }
   /* An origin that the peer does not name is one of which it has nothing. */
@@ -387,7 +392,8 @@ note_received (GemelHistoryStream *self,
       origin->mark = MAX (origin->mark, mark);
     }
   self->last_pull_unix_us = g_get_real_time ();
-  gemel_stream_send_parts (self->stream, GEMEL_SYNC_HISTORY_ACK, 0, uuid, GEMEL_UUID_BYTES, &mark_le, sizeof mark_le);
+  gemel_stream_send_parts (self->stream, GEMEL_SYNC_HISTORY_ACK, 0, uuid, GEMEL_UUID_BYTES,
+                           &mark_le, sizeof mark_le);
 }
 
 static void
@@ -400,7 +406,8 @@ on_received (GObject      *source,
   guint8              uuid[GEMEL_UUID_BYTES];
   guint64             mark = 0;
   g_autoptr (GError)  error = NULL;
-  gboolean            done = gemel_history_receive_finish (self->sync->options.history, result, &mark, &error);
+  gboolean            done = gemel_history_receive_finish (self->sync->options.history, result,
+                                                           &mark, &error);
   gsize               size = op->size;
 
   memcpy (uuid, op->origin, sizeof uuid);
@@ -449,7 +456,8 @@ take_rows (GemelHistoryStream *self,
       self->paused = TRUE;
       gemel_stream_pause (self->stream);
     }
-  gemel_history_receive_async (self->sync->options.history, uuid, first, rows, NULL, on_received, op);
+  gemel_history_receive_async (self->sync->options.history, uuid, first, rows, NULL, on_received,
+                               op);
   return TRUE;
 }
 
@@ -471,7 +479,8 @@ on_frame (gpointer      channel,
     case GEMEL_SYNC_HISTORY_ACK:
       return take_ack (channel, body, size, error);
     default:
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "frame %u does not belong to channel history", type);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
+                   "frame %u does not belong to channel history", type);
       return FALSE;
     }
 }

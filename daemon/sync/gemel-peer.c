@@ -164,7 +164,8 @@ on_closed (GemelStream  *stream,
   Slot *slot = user_data;
 
   if (error != NULL && !gemel_error_is (error, GEMEL_ERROR_PEER_UNAVAILABLE))
-    gemel_sync_event (slot->peer->sync, GEMEL_EVENT_PROTOCOL_VIOLATION, "data", error->message, (gint64) slot->channel);
+    gemel_sync_event (slot->peer->sync, GEMEL_EVENT_PROTOCOL_VIOLATION, "data", error->message,
+                      (gint64) slot->channel);
   slot_drop (slot);
   if (slot->peer->dial != NULL && slot->peer->session_up)
     slot_dial_later (slot);
@@ -215,7 +216,8 @@ on_dialled (GObject      *source,
       slot_take_dialled (slot, io);
     }
   else if (io == NULL && slot->dialling != NULL && !g_cancellable_is_cancelled (slot->dialling) &&
-           !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) && !gemel_error_is (error, GEMEL_ERROR_CANCELLED))
+           !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) &&
+           !gemel_error_is (error, GEMEL_ERROR_CANCELLED))
     {
       g_clear_object (&slot->dialling);
       slot_dial_later (slot);
@@ -281,13 +283,15 @@ parse_open (const guint8     *body,
     return FALSE;
   if (magic != GEMEL_SYNC_MAGIC || channel >= GEMEL_SYNC_N_CHANNELS)
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "first frame names no channel");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
+                           "first frame names no channel");
       return FALSE;
     }
   if (version_min > GEMEL_SYNC_VERSION_MAX || version_max < GEMEL_SYNC_VERSION_MIN)
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INCOMPATIBLE,
-                   "the peer speaks data protocols %u to %u, upgrade the older node", version_min, version_max);
+                   "the peer speaks data protocols %u to %u, upgrade the older node", version_min,
+                   version_max);
       return FALSE;
     }
   *ret_channel = (GemelSyncChannel) channel;
@@ -351,7 +355,8 @@ on_accepted_closed (GemelStream  *stream,
   else
     {
       if (error != NULL)
-        gemel_sync_event (accepted->peer->sync, GEMEL_EVENT_PROTOCOL_VIOLATION, "data", error->message, -1);
+        gemel_sync_event (accepted->peer->sync, GEMEL_EVENT_PROTOCOL_VIOLATION, "data",
+                          error->message, -1);
       nameless_free (accepted->nameless);
     }
 }
@@ -366,7 +371,8 @@ on_accepted_drained (GemelStream *stream,
     on_drained (stream, accepted->slot);
 }
 
-static const GemelStreamCallbacks accepted_callbacks = { on_accepted_frame, on_accepted_closed, on_accepted_drained };
+static const GemelStreamCallbacks accepted_callbacks = { on_accepted_frame, on_accepted_closed,
+                                                         on_accepted_drained };
 
 /**
  * gemel_peer_adopt:
@@ -390,7 +396,8 @@ gemel_peer_adopt (GemelPeer *peer,
   g_object_set_data_full (G_OBJECT (io), "gemel-accepted", accepted, g_free);
   nameless->peer = peer;
   nameless->stream = gemel_stream_new (io, GEMEL_FRAME_BYTES_MAX, &accepted_callbacks, accepted);
-  nameless->timeout = add_timer (peer->sync->options.sync_timeout_ms, on_nameless_timeout, nameless);
+  nameless->timeout = add_timer (peer->sync->options.sync_timeout_ms, on_nameless_timeout,
+                                 nameless);
   peer->nameless = g_list_prepend (peer->nameless, nameless);
   accepted->peer = peer;
   accepted->nameless = nameless;
@@ -411,7 +418,9 @@ gemel_peer_new (GemelSync *sync)
 
   peer->sync = sync;
   for (guint i = 0; i < GEMEL_SYNC_N_CHANNELS; i++)
-    peer->slots[i] = (Slot){ .peer = peer, .channel = (GemelSyncChannel) i, .back_off_ms = BACK_OFF_MS_MIN };
+    peer->slots[i] = (Slot){ .peer = peer,
+                             .channel = (GemelSyncChannel) i,
+                             .back_off_ms = BACK_OFF_MS_MIN };
   return peer;
 }
 

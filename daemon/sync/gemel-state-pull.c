@@ -17,7 +17,8 @@ place_check (GemelStateStore          *store,
     return TRUE;
   g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
                "state delta at (%" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT
-               ") does not follow (%" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT "), ask for a full state",
+               ") does not follow (%" G_GUINT64_FORMAT ", %" G_GUINT64_FORMAT
+               "), ask for a full state",
                first->epoch, first->seq, store->position.epoch, store->position.seq);
   return FALSE;
 }
@@ -63,14 +64,16 @@ gemel_state_store_apply (GemelStateStore *store,
   provider = gemel_state_store_ensure (store, name, name != NULL ? name_bytes : 0, error);
   if (provider == NULL)
     return FALSE;
-  gemel_state_store_change_all (store, provider, store->in_full ? provider->staged : provider->table,
-                                reader.data, reader.left, first.epoch, first.seq);
+  gemel_state_store_change_all (store, provider,
+                                store->in_full ? provider->staged : provider->table, reader.data,
+                                reader.left, first.epoch, first.seq);
   gemel_rate_add (&provider->queued, n_ops, now_us);
   if (store->in_full)
     return TRUE;
   store->position.seq += n_ops;
   if (store->callbacks != NULL)
-    store->callbacks->changed (provider, first.epoch, first.seq, n_ops, reader.data, reader.left, store->user_data);
+    store->callbacks->changed (provider, first.epoch, first.seq, n_ops, reader.data, reader.left,
+                               store->user_data);
   return TRUE;
 }
 
@@ -122,7 +125,8 @@ next_item (GemelReader      *reader,
   *ret_seq = gemel_reader_u64 (reader);
   ret_change->key = (const char *) gemel_reader_take (reader, ret_change->key_bytes);
   ret_change->value = gemel_reader_take (reader, ret_change->value_bytes);
-  return !reader->bad && ret_change->key_bytes > 0 && ret_change->key_bytes <= GEMEL_KEY_BYTES_MAX &&
+  return !reader->bad && ret_change->key_bytes > 0 &&
+         ret_change->key_bytes <= GEMEL_KEY_BYTES_MAX &&
          ret_change->value_bytes <= GEMEL_VALUE_BYTES_MAX &&
          g_utf8_validate_len (ret_change->key, ret_change->key_bytes, NULL);
 }
@@ -155,7 +159,8 @@ gemel_state_store_add_items (GemelStateStore *store,
   name = (const char *) gemel_reader_take (&reader, name_bytes);
   if (!store->in_full)
     {
-      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "items came without a full state");
+      g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
+                           "items came without a full state");
       return FALSE;
     }
   provider = gemel_state_store_ensure (store, name, name != NULL ? name_bytes : 0, error);

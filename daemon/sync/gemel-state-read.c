@@ -32,7 +32,8 @@ gemel_state_store_dup_value (GemelStateStore    *store,
     entry = gemel_state_table_find (from->table, key, strlen (key));
   if (entry == NULL)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_NOT_FOUND, "state/%s has no key %s", provider, key);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_NOT_FOUND, "state/%s has no key %s", provider,
+                   key);
       return NULL;
     }
   if (ret_version != NULL)
@@ -90,7 +91,8 @@ gemel_state_store_list (GemelStateStore *store,
 
   if (from == NULL)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_NOT_FOUND, "there is no provider state/%s", provider);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_NOT_FOUND, "there is no provider state/%s",
+                   provider);
       return NULL;
     }
   sorted = gemel_state_table_get_sorted (from->table);
@@ -187,7 +189,8 @@ put_some (GemelStateWalk           *walk,
     {
       const GemelStateEntry *entry = walk->entries->pdata[walk->entry++];
 
-      /* A dead one was deleted or outgrew its place, and the delta that says so was sent or will be. */
+      /* A dead one was deleted or outgrew its place, and the delta that says so was sent or will
+       * be. */
       if (entry->dead)
         continue;
       put_item (items, entry);

@@ -59,7 +59,8 @@ dispatch_ack (GSource    *source,
   return callback (data);
 }
 
-static GSourceFuncs ack_funcs = { NULL, NULL, dispatch_ack, NULL, NULL, NULL }; /* tidy: static-mutable: GLib wants it so */
+/* tidy: static-mutable: GLib wants it so */
+static GSourceFuncs ack_funcs = { NULL, NULL, dispatch_ack, NULL, NULL, NULL };
 
 /**
  * gemel_state_stream_new:
@@ -154,8 +155,10 @@ on_overflow (GemelStateStream *self)
 {
   self->sync->counters.state_overflows++;
   gemel_sync_event (self->sync, GEMEL_EVENT_STATE_OVERFLOW, "state",
-                    "the peer lags behind the delta buffer, it gets a full state", (gint64) self->sync->options.state_buffer_bytes_max);
-  gemel_state_store_seek (self->sync->state, gemel_state_store_get_position (self->sync->state).seq);
+                    "the peer lags behind the delta buffer, it gets a full state",
+                    (gint64) self->sync->options.state_buffer_bytes_max);
+  gemel_state_store_seek (self->sync->state,
+                          gemel_state_store_get_position (self->sync->state).seq);
   send_resync (self, GEMEL_SYNC_REASON_OVERFLOW);
 }
 
@@ -169,7 +172,8 @@ send_next (GemelStateStream *self)
   if (segment != NULL)
     gemel_stream_send (self->stream, GEMEL_SYNC_STATE_DELTA, 0, segment->data, segment->size);
   else if (self->walk != NULL && gemel_state_walk_next (self->walk, self->items))
-    gemel_stream_send (self->stream, GEMEL_SYNC_STATE_ITEMS, 0, self->items->data, self->items->len);
+    gemel_stream_send (self->stream, GEMEL_SYNC_STATE_ITEMS, 0, self->items->data,
+                       self->items->len);
   else if (self->level_due)
     {
       g_clear_pointer (&self->walk, gemel_state_walk_free);
@@ -212,7 +216,9 @@ answer (GemelStateStream         *self,
   GemelStateStore       *store = self->sync->state;
   GemelStatePosition     head = gemel_state_store_get_position (store);
   GemelSyncReason        reason = GEMEL_SYNC_REASON_NONE;
-  GemelSyncPlan          plan = gemel_state_plan (&head, gemel_state_store_get_oldest_seq (store), have, &reason);
+  GemelSyncPlan          plan = gemel_state_plan (&head, gemel_state_store_get_oldest_seq (store),
+                                                  have,
+                                                  &reason);
   g_autoptr (GByteArray) body = g_byte_array_new ();
 
   reset_source (self);
@@ -454,7 +460,8 @@ on_frame (gpointer      channel,
       take = take_resync;
       break;
     default:
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL, "frame %u does not belong to channel state", type);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL,
+                   "frame %u does not belong to channel state", type);
       return FALSE;
     }
   /* What a former source still had in flight is void once this node is the source itself. */

@@ -70,7 +70,8 @@ static GemelStateEntry *
 entry_new (const GemelStateChange *change,
            guint64                 hash)
 {
-  guint32          room = (change->value_bytes + VALUE_ROOM_ALIGN - 1) / VALUE_ROOM_ALIGN * VALUE_ROOM_ALIGN;
+  guint32          steps = (change->value_bytes + VALUE_ROOM_ALIGN - 1) / VALUE_ROOM_ALIGN;
+  guint32          room = steps * VALUE_ROOM_ALIGN;
   GemelStateEntry *entry = g_malloc (sizeof *entry + change->key_bytes + 1 + room);
 
   *entry = (GemelStateEntry){

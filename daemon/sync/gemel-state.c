@@ -253,7 +253,8 @@ fits (GemelStateStore    *store,
     return TRUE;
   while (gemel_state_next_change (&ops, &size, &change))
     {
-      GemelStateEntry *entry = gemel_state_table_find (provider->table, change.key, change.key_bytes);
+      GemelStateEntry *entry = gemel_state_table_find (provider->table, change.key,
+                                                       change.key_bytes);
 
       if (change.set)
         grow += (gint64) gemel_state_entry_cost (change.key_bytes, change.value_bytes);
@@ -353,7 +354,8 @@ gemel_state_store_post (GemelStateStore *store,
   if (!fits (store, to, ops, size, n_ops))
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_LIMIT,
-                   "runtime state would exceed %" G_GUINT64_FORMAT " bytes, delete keys or raise the setting",
+                   "runtime state would exceed %" G_GUINT64_FORMAT
+                   " bytes, delete keys or raise the setting",
                    store->bytes_max);
       return FALSE;
     }
@@ -362,7 +364,8 @@ gemel_state_store_post (GemelStateStore *store,
   store->position.seq += n_ops;
   gemel_rate_add (&to->queued, n_ops, now_us);
   if (store->callbacks != NULL)
-    store->callbacks->changed (to, store->position.epoch, first_seq, n_ops, ops, size, store->user_data);
+    store->callbacks->changed (to, store->position.epoch, first_seq, n_ops, ops, size,
+                               store->user_data);
   return TRUE;
 }
 

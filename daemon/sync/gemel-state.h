@@ -6,8 +6,8 @@
  *
  * On the active node gemel_state_store_post () gives each change the next place (epoch, seq) and
  * keeps the batch, encoded once, in a buffer bounded by bytes; the sender walks through it with a
- * cursor. On the other node gemel_state_store_apply () takes the same bytes. A full state arrives in
- * parts beside the present one and is swapped in at its end.
+ * cursor. On the other node gemel_state_store_apply () takes the same bytes. A full state arrives
+ * in parts beside the present one and is swapped in at its end.
  *
  * A full state is not a frozen copy: the sender walks the keys while changes go on and sends those
  * as deltas in between. Operations are absolute (set, delete), so the receiver that takes both in
@@ -71,7 +71,13 @@ typedef struct _GemelStateSegment
 /** Called inside post, apply and commit; must not call back into the store. */
 typedef struct
 {
-  void (*changed) (GemelStateProvider *provider, guint64 epoch, guint64 first_seq, guint n_ops, const guint8 *ops, gsize size, gpointer user_data);
+  void (*changed) (GemelStateProvider *provider,
+                   guint64             epoch,
+                   guint64             first_seq,
+                   guint               n_ops,
+                   const guint8       *ops,
+                   gsize               size,
+                   gpointer            user_data);
   void (*replaced) (gpointer user_data); /* a full state took the place of everything */
 } GemelStateCallbacks;
 
@@ -95,8 +101,9 @@ GemelStateStore *gemel_state_store_new (guint64                    buffer_bytes_
 void             gemel_state_store_free (GemelStateStore *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelStateStore, gemel_state_store_free)
 
-GemelStatePosition  gemel_state_store_get_position (const GemelStateStore *store);
-GPtrArray          *gemel_state_store_get_providers (GemelStateStore *store); /* of GemelStateProvider */
+GemelStatePosition gemel_state_store_get_position (const GemelStateStore *store);
+/* of GemelStateProvider */
+GPtrArray          *gemel_state_store_get_providers (GemelStateStore *store);
 GemelStateProvider *gemel_state_store_find (GemelStateStore *store,
                                             const char      *name);
 
@@ -123,11 +130,13 @@ void                     gemel_state_store_confirm (GemelStateStore *store,
 
 /** A walk through the keys for a full state. */
 typedef struct _GemelStateWalk GemelStateWalk;
-GemelStateWalk                *gemel_state_walk_new (GemelStateStore *store,
-                                                     const char      *provider); /* (nullable): all */
-gboolean                       gemel_state_walk_next (GemelStateWalk *walk,
-                                                      GByteArray     *items); /* FALSE: nothing was left */
-void                           gemel_state_walk_free (GemelStateWalk *walk);
+/* (nullable): all */
+GemelStateWalk *gemel_state_walk_new (GemelStateStore *store,
+                                      const char      *provider);
+/* FALSE: nothing was left */
+gboolean gemel_state_walk_next (GemelStateWalk *walk,
+                                GByteArray     *items);
+void     gemel_state_walk_free (GemelStateWalk *walk);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (GemelStateWalk, gemel_state_walk_free)
 
 /* Puller. */

@@ -106,7 +106,9 @@ gemel_sync_config_write_async (GemelSync          *sync,
   call->config_ops = ops;
   call->wanted = wanted;
   gemel_sync_call (sync, do_config_write,
-                   call_task_new (call, gemel_sync_config_write_async, cancellable, callback, user_data), g_object_unref);
+                   call_task_new (call, gemel_sync_config_write_async, cancellable, callback,
+                                  user_data),
+                   g_object_unref);
 }
 
 /**
@@ -196,11 +198,12 @@ do_state_post (GemelSync *sync,
   CallData *call = g_task_get_task_data (task);
   GError   *error = NULL;
 
-  if (!gemel_sync_post (sync, call->provider, call->term, call->state_ops->data, call->state_ops->len,
-                        call->n_ops, &call->state_position, &error))
+  if (!gemel_sync_post (sync, call->provider, call->term, call->state_ops->data,
+                        call->state_ops->len, call->n_ops, &call->state_position, &error))
     g_task_return_error (task, error);
   else
-    gemel_sync_wait_state (sync, call->state_position.seq, call->wanted, on_state_confirmed, g_object_ref (task));
+    gemel_sync_wait_state (sync, call->state_position.seq, call->wanted, on_state_confirmed,
+                           g_object_ref (task));
 }
 
 /**
@@ -243,7 +246,9 @@ gemel_sync_state_post_async (GemelSync          *sync,
     }
   g_ptr_array_unref (ops);
   gemel_sync_call (sync, do_state_post,
-                   call_task_new (call, gemel_sync_state_post_async, cancellable, callback, user_data), g_object_unref);
+                   call_task_new (call, gemel_sync_state_post_async, cancellable, callback,
+                                  user_data),
+                   g_object_unref);
 }
 
 /**
@@ -285,7 +290,8 @@ do_state_get (GemelSync *sync,
   GTask    *task = data;
   CallData *call = g_task_get_task_data (task);
   GError   *error = NULL;
-  GBytes   *value = gemel_state_store_dup_value (sync->state, call->provider, call->key, &call->state_position, &error);
+  GBytes   *value = gemel_state_store_dup_value (sync->state, call->provider, call->key,
+                                                 &call->state_position, &error);
 
   if (value != NULL)
     g_task_return_pointer (task, value, (GDestroyNotify) g_bytes_unref);
@@ -317,7 +323,9 @@ gemel_sync_state_get_async (GemelSync          *sync,
   call->provider = g_strdup (provider);
   call->key = g_strdup (key);
   gemel_sync_call (sync, do_state_get,
-                   call_task_new (call, gemel_sync_state_get_async, cancellable, callback, user_data), g_object_unref);
+                   call_task_new (call, gemel_sync_state_get_async, cancellable, callback,
+                                  user_data),
+                   g_object_unref);
 }
 
 /**
@@ -351,7 +359,8 @@ do_state_list (GemelSync *sync,
   GTask    *task = data;
   CallData *call = g_task_get_task_data (task);
   GError   *error = NULL;
-  GVariant *page = gemel_state_store_list (sync->state, call->provider, call->key, call->after_key, call->limit, &error);
+  GVariant *page = gemel_state_store_list (sync->state, call->provider, call->key, call->after_key,
+                                           call->limit, &error);
 
   if (page != NULL)
     g_task_return_pointer (task, g_variant_ref_sink (page), (GDestroyNotify) g_variant_unref);
@@ -389,7 +398,9 @@ gemel_sync_state_list_async (GemelSync          *sync,
   call->after_key = g_strdup (after_key);
   call->limit = limit;
   gemel_sync_call (sync, do_state_list,
-                   call_task_new (call, gemel_sync_state_list_async, cancellable, callback, user_data), g_object_unref);
+                   call_task_new (call, gemel_sync_state_list_async, cancellable, callback,
+                                  user_data),
+                   g_object_unref);
 }
 
 /**

@@ -51,8 +51,9 @@ struct _GemelSync
   GMainContext        *context;
   GThread             *thread;
   gboolean             stopping;
-  gint                 n_pending; /* atomic: asynchronous work and connections that still come back */
-  gint                 n_doors;   /* atomic: open or being opened */
+  /* atomic: asynchronous work and connections that still come back */
+  gint n_pending;
+  gint n_doors; /* atomic: open or being opened */
 
   GemelView           view;
   gboolean            paired;
@@ -160,7 +161,11 @@ typedef struct
 {
   void (*attach) (gpointer channel, GemelStream *stream);
   void (*detach) (gpointer channel);
-  gboolean (*frame) (gpointer channel, guint16 type, const guint8 *body, gsize size, GError **error);
+  gboolean (*frame) (gpointer      channel,
+                     guint16       type,
+                     const guint8 *body,
+                     gsize         size,
+                     GError      **error);
   void (*drained) (gpointer channel);
 } GemelPeerChannel;
 
@@ -181,19 +186,22 @@ void       gemel_peer_get_bytes (GemelPeer *peer,
                                  guint64   *ret_received);
 
 /* gemel-config-stream.c and gemel-config-pull.c */
-GemelConfigStream      *gemel_config_stream_new (GemelSync *sync);
-void                    gemel_config_stream_free (GemelConfigStream *self);
-void                    gemel_config_stream_set_source (GemelConfigStream *self,
-                                                        gboolean           source);
-void                    gemel_config_stream_changed (GemelConfigStream *self,
-                                                     GPtrArray         *entries);
-void                    gemel_config_stream_force_full (GemelConfigStream *self);
-void                    gemel_config_stream_connect (GemelConfigStream *self,
-                                                     GemelPeer         *peer);
-gboolean                gemel_config_stream_is_level (GemelConfigStream *self); /* source: the peer follows */
-gboolean                gemel_config_stream_is_confirmed (GemelConfigStream *self);
-gboolean                gemel_config_stream_is_synced (GemelConfigStream *self); /* puller: at the tail */
-gboolean                gemel_config_stream_is_busy (GemelConfigStream *self);   /* puller: entries wait */
+GemelConfigStream *gemel_config_stream_new (GemelSync *sync);
+void               gemel_config_stream_free (GemelConfigStream *self);
+void               gemel_config_stream_set_source (GemelConfigStream *self,
+                                                   gboolean           source);
+void               gemel_config_stream_changed (GemelConfigStream *self,
+                                                GPtrArray         *entries);
+void               gemel_config_stream_force_full (GemelConfigStream *self);
+void               gemel_config_stream_connect (GemelConfigStream *self,
+                                                GemelPeer         *peer);
+/* source: the peer follows */
+gboolean gemel_config_stream_is_level (GemelConfigStream *self);
+gboolean gemel_config_stream_is_confirmed (GemelConfigStream *self);
+/* puller: at the tail */
+gboolean gemel_config_stream_is_synced (GemelConfigStream *self);
+/* puller: entries wait */
+gboolean                gemel_config_stream_is_busy (GemelConfigStream *self);
 gboolean                gemel_config_stream_is_replacing (GemelConfigStream *self);
 gboolean                gemel_config_stream_is_attached (GemelConfigStream *self);
 guint64                 gemel_config_stream_get_acked (GemelConfigStream *self);

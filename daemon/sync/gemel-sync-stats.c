@@ -81,7 +81,8 @@ add_history (GemelSync *sync,
   GemelHistoryStats  history;
 
   gemel_history_get_stats (sync->options.history, &history);
-  gemel_rate_add (&sync->history_queued, (guint) (history.written - sync->history_written), gemel_sync_now_us ());
+  gemel_rate_add (&sync->history_queued, (guint) (history.written - sync->history_written),
+                  gemel_sync_now_us ());
   sync->history_written = history.written;
   stats.entries = history.own_sink_seq + history.received_points;
   stats.bytes = history.buffered_bytes;
@@ -106,16 +107,19 @@ gemel_sync_tell_stats (GemelSync *sync)
   add_config (sync, all);
   add_state (sync, all);
   add_history (sync, all);
-  gemel_peer_get_bytes (sync->peer, &sync->counters.peer_bytes_sent, &sync->counters.peer_bytes_received);
+  gemel_peer_get_bytes (sync->peer, &sync->counters.peer_bytes_sent,
+                        &sync->counters.peer_bytes_received);
   sync->counters.door_clients = (guint64) MAX (g_atomic_int_get (&sync->n_doors), 0);
-  if (all->len == sync->stats->len && memcmp (&sync->counters, &sync->counters_told, sizeof sync->counters) == 0 &&
+  if (all->len == sync->stats->len &&
+      memcmp (&sync->counters, &sync->counters_told, sizeof sync->counters) == 0 &&
       memcmp (all->data, sync->stats->data, all->len * sizeof (GemelProviderStats)) == 0)
     return;
   sync->counters_told = sync->counters;
   g_array_unref (sync->stats);
   sync->stats = g_array_ref (all);
   if (sync->port->stats != NULL)
-    sync->port->stats ((const GemelProviderStats *) (gpointer) all->data, all->len, &sync->counters, sync->user_data);
+    sync->port->stats ((const GemelProviderStats *) (gpointer) all->data, all->len, &sync->counters,
+                       sync->user_data);
 }
 
 typedef struct

@@ -6,7 +6,8 @@
  */
 #include "sync/gemel-sync-private.h"
 
-#define HISTORY_PATIENCE_MS 200 /* rows are exactly once anyway, so a switchover does not wait longer */
+#define HISTORY_PATIENCE_MS \
+  200 /* rows are exactly once anyway, so a switchover does not wait longer */
 
 /**
  * gemel_sync_get_position:
@@ -51,12 +52,14 @@ gemel_sync_update_standing (GemelSync *sync)
 {
   gboolean eligible = (sync->view.has_authority || sync->standing.had_config) &&
                       !gemel_config_stream_is_replacing (sync->config_stream);
-  gboolean synced = (sync->view.has_authority || gemel_config_stream_is_synced (sync->config_stream)) &&
-                    (sync->view.active_term != 0 || gemel_state_stream_is_synced (sync->state_stream));
+  gboolean synced = (sync->view.has_authority ||
+                     gemel_config_stream_is_synced (sync->config_stream)) &&
+                    (sync->view.active_term != 0 ||
+                     gemel_state_stream_is_synced (sync->state_stream));
   GemelConfigState config_state = get_config_state (sync);
 
-  if (sync->standing.told && sync->standing.eligible == eligible && sync->standing.synced == synced &&
-      sync->standing.config_state == config_state)
+  if (sync->standing.told && sync->standing.eligible == eligible &&
+      sync->standing.synced == synced && sync->standing.config_state == config_state)
     return;
   sync->standing.told = TRUE;
   sync->standing.eligible = eligible;
@@ -69,11 +72,13 @@ gemel_sync_update_standing (GemelSync *sync)
 static gboolean
 is_drained (GemelSync *sync)
 {
-  gboolean config = sync->view.has_authority ? gemel_config_stream_is_confirmed (sync->config_stream)
-                                             : !gemel_config_stream_is_busy (sync->config_stream);
+  gboolean config = sync->view.has_authority
+                      ? gemel_config_stream_is_confirmed (sync->config_stream)
+                      : !gemel_config_stream_is_busy (sync->config_stream);
   gboolean patient = gemel_sync_now_us () - sync->change.since_us < HISTORY_PATIENCE_MS * 1000;
 
-  return sync->config_writes == 0 && config && gemel_state_stream_is_confirmed (sync->state_stream) &&
+  return sync->config_writes == 0 && config &&
+         gemel_state_stream_is_confirmed (sync->state_stream) &&
          (!patient || gemel_history_stream_is_flushed (sync->history_stream));
 }
 

@@ -24,7 +24,8 @@ boot_us (void)
 static gboolean
 refuse_switching (GError **error)
 {
-  g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_SWITCHING, "switchover in progress, try again");
+  g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_SWITCHING,
+                       "switchover in progress, try again");
   return FALSE;
 }
 
@@ -98,9 +99,11 @@ gemel_sync_post (GemelSync          *sync,
 
   if (!may_post (sync, term, error))
     return FALSE;
-  if (!gemel_state_store_post (sync->state, provider, ops, size, n_ops, gemel_sync_now_us (), &local_error))
+  if (!gemel_state_store_post (sync->state, provider, ops, size, n_ops, gemel_sync_now_us (),
+                               &local_error))
     {
-      if (gemel_error_is (local_error, GEMEL_ERROR_LIMIT) || gemel_error_is (local_error, GEMEL_ERROR_TOO_BIG))
+      if (gemel_error_is (local_error, GEMEL_ERROR_LIMIT) ||
+          gemel_error_is (local_error, GEMEL_ERROR_TOO_BIG))
         sync->counters.state_limit++;
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
@@ -133,7 +136,8 @@ gemel_sync_wait_state (GemelSync      *sync,
       return;
     }
   gemel_waiters_add (&sync->state_waiters, seq,
-                     gemel_sync_now_us () + (gint64) sync->options.pair_ack_timeout_ms * 1000, func, data);
+                     gemel_sync_now_us () + (gint64) sync->options.pair_ack_timeout_ms * 1000, func,
+                     data);
   gemel_sync_arm_waiters (sync);
 }
 
@@ -155,7 +159,8 @@ may_write (GemelSync *sync,
   if (!sync->view.has_authority)
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_NOT_AUTHORITY,
-                   "this node does not have the configuration authority, write on %s", peer_name (sync));
+                   "this node does not have the configuration authority, write on %s",
+                   peer_name (sync));
       return FALSE;
     }
   if (sync->change.quiesce_id != 0 || sync->view.switching)
@@ -163,7 +168,8 @@ may_write (GemelSync *sync,
   if (sync->view.may_write_config)
     return TRUE;
   g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_STALLED,
-                       "this node cannot write configuration now, it asks its peer first, try again");
+                       "this node cannot write configuration now, it asks its peer first, try "
+                       "again");
   return FALSE;
 }
 
@@ -183,12 +189,14 @@ ops_fit (GPtrArray *ops,
     {
       const GemelConfigOp *op = ops->pdata[i];
 
-      size += OP_COST + strlen (op->provider) + strlen (op->key) + (op->value != NULL ? g_bytes_get_size (op->value) : 0);
+      size += OP_COST + strlen (op->provider) + strlen (op->key) +
+              (op->value != NULL ? g_bytes_get_size (op->value) : 0);
     }
   if (size <= WRITE_BYTES_MAX)
     return TRUE;
   g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_TOO_BIG,
-               "a write of %" G_GSIZE_FORMAT " bytes is larger than %d, split it", size, WRITE_BYTES_MAX);
+               "a write of %" G_GSIZE_FORMAT " bytes is larger than %d, split it", size,
+               WRITE_BYTES_MAX);
   return FALSE;
 }
 
@@ -210,7 +218,9 @@ on_written (GObject      *source,
   Write             *write = data;
   GemelSync         *sync = write->sync;
   g_autoptr (GError) error = NULL;
-  gboolean           done = gemel_config_db_write_finish (sync->options.config, result, &write->position, &error);
+  gboolean           done = gemel_config_db_write_finish (sync->options.config, result,
+                                                          &write->position,
+                                                          &error);
 
   sync->config_writes--;
   if (!done)
@@ -220,12 +230,14 @@ on_written (GObject      *source,
     }
   else if (write->position.seq <= gemel_config_stream_get_acked (sync->config_stream))
     on_confirmed (GEMEL_DURABILITY_PAIR, write);
-  else if (write->wanted != GEMEL_DURABILITY_PAIR || !gemel_config_stream_is_level (sync->config_stream) || sync->stopping)
+  else if (write->wanted != GEMEL_DURABILITY_PAIR ||
+           !gemel_config_stream_is_level (sync->config_stream) || sync->stopping)
     on_confirmed (GEMEL_DURABILITY_LOCAL, write);
   else
     {
       gemel_waiters_add (&sync->config_waiters, write->position.seq,
-                         gemel_sync_now_us () + (gint64) sync->options.pair_ack_timeout_ms * 1000, on_confirmed, write);
+                         gemel_sync_now_us () + (gint64) sync->options.pair_ack_timeout_ms * 1000,
+                         on_confirmed, write);
       gemel_sync_arm_waiters (sync);
     }
   gemel_sync_check_change (sync);
@@ -267,5 +279,6 @@ gemel_sync_write_config (GemelSync         *sync,
   write->data = data;
   sync->config_writes++;
   gemel_sync_hold (sync);
-  gemel_config_db_write_async (sync->options.config, sync->view.term, ops, cancellable, on_written, write);
+  gemel_config_db_write_async (sync->options.config, sync->view.term, ops, cancellable, on_written,
+                               write);
 }

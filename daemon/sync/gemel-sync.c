@@ -198,7 +198,8 @@ dispatch_timer (GSource    *source,
   return callback (data);
 }
 
-static GSourceFuncs timer_funcs = { NULL, NULL, dispatch_timer, NULL, NULL, NULL }; /* tidy: static-mutable: GLib wants it so */
+/* tidy: static-mutable: GLib wants it so */
+static GSourceFuncs timer_funcs = { NULL, NULL, dispatch_timer, NULL, NULL, NULL };
 
 static gboolean
 on_tick (gpointer data)
@@ -247,8 +248,8 @@ static void
 begin (GemelSync *sync)
 {
   sync->stats = g_array_new (FALSE, TRUE, sizeof (GemelProviderStats));
-  sync->state = gemel_state_store_new (sync->options.state_buffer_bytes_max, sync->options.state_bytes_max,
-                                       &state_callbacks, sync);
+  sync->state = gemel_state_store_new (sync->options.state_buffer_bytes_max,
+                                       sync->options.state_bytes_max, &state_callbacks, sync);
   add_sources (sync);
   sync->doors = gemel_doors_new (sync);
   sync->peer = gemel_peer_new (sync);
@@ -312,7 +313,8 @@ ensure_dir (const char *path,
 {
   if (g_mkdir_with_parents (path, 0700) == 0)
     return TRUE;
-  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_STORE, "cannot make folder %s: %s", path, g_strerror (errno));
+  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_STORE, "cannot make folder %s: %s", path,
+               g_strerror (errno));
   return FALSE;
 }
 
@@ -339,7 +341,8 @@ clean_stage (const char *path)
  * @user_data: for @port
  * @error: return location
  *
- * Starts the sync thread. It is not connected, not active and has no authority until the node says so.
+ * Starts the sync thread. It is not connected, not active and has no authority
+ * until the node says so.
  *
  * Returns: (transfer full): the running thread.
  * Errors: %GEMEL_ERROR_STORE when its folders cannot be made
@@ -393,6 +396,22 @@ gemel_sync_free (GemelSync *sync)
 
 /* --- what the node says ---------------------------------------------------------------------- */
 
+/* What a node counted while it was alone must not compare as equal to what its new master counted:
+ * two independent nodes begin with the same terms. */
+static void
+forget_own_state (GemelSync *sync)
+{
+  const GemelStatePosition nowhere = { 0 };
+  GemelStatePosition       had = gemel_state_store_get_position (sync->state);
+
+  gemel_state_store_begin_full (sync->state);
+  gemel_state_store_commit_full (sync->state, &nowhere);
+  if (had.seq != 0)
+    gemel_sync_event (sync, GEMEL_EVENT_FULL_SYNC_NEEDED, "state",
+                      "this node joined a pair, its own runtime state makes room for the master's",
+                      (gint64) had.seq);
+}
+
 static void
 do_set_view (GemelSync *sync,
              gpointer   data)
@@ -404,6 +423,8 @@ do_set_view (GemelSync *sync,
   /* With another role the core waits to hear anew whether this node is eligible. */
   if (sync->view.role != role)
     sync->standing.told = FALSE;
+  if (sync->view.role == GEMEL_ROLE_BACKUP && role == GEMEL_ROLE_INDEPENDENT)
+    forget_own_state (sync);
   if (sync->view.active_term != before)
     {
       if (sync->view.active_term != 0)
@@ -687,7 +708,8 @@ reserve_door (GemelSync *sync,
   g_atomic_int_dec_and_test (&sync->n_doors);
   gemel_sync_call (sync, do_count_refused, NULL, NULL);
   g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_LIMIT,
-               "%u programs have a data door open, close one or raise the setting", sync->options.door_clients_max);
+               "%u programs have a data door open, close one or raise the setting",
+               sync->options.door_clients_max);
   return FALSE;
 }
 
@@ -722,11 +744,13 @@ gemel_sync_open_door (GemelSync  *sync,
     }
   if (strcmp (kind, "history") == 0)
     provider = "history";
-  if (!gemel_provider_name_check (provider, strlen (provider), error) || !reserve_door (sync, error))
+  if (!gemel_provider_name_check (provider, strlen (provider), error) ||
+      !reserve_door (sync, error))
     return -1;
   if (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot make a socket pair: %s", g_strerror (errno));
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot make a socket pair: %s",
+                   g_strerror (errno));
       g_atomic_int_dec_and_test (&sync->n_doors);
       return -1;
     }

@@ -62,13 +62,27 @@ typedef struct
 /** Called in the sync thread; must only queue. */
 typedef struct
 {
-  void (*event) (GemelEventCode code, const char *subject, const char *message, gint64 a, gpointer user_data);
-  void (*stats) (const GemelProviderStats *stats, guint n_stats, const GemelSyncCounters *counters, gpointer user_data); /* at most twice a second, when something changed */
-  void (*standing) (gboolean eligible, gboolean synced, GemelConfigState config_state, gpointer user_data);              /* GEMEL_INPUT_SYNC */
+  void (*event) (GemelEventCode code,
+                 const char    *subject,
+                 const char    *message,
+                 gint64         a,
+                 gpointer       user_data);
+  /* at most twice a second, when something changed */
+  void (*stats) (const GemelProviderStats *stats,
+                 guint                     n_stats,
+                 const GemelSyncCounters  *counters,
+                 gpointer                  user_data);
+  /* GEMEL_INPUT_SYNC */
+  void (*standing) (gboolean         eligible,
+                    gboolean         synced,
+                    GemelConfigState config_state,
+                    gpointer         user_data);
   void (*quiesced) (guint64 switch_id, const GemelPairPosition *position, gpointer user_data);
   void (*caught_up) (guint64 switch_id, const GemelPairPosition *position, gpointer user_data);
-  void (*moved) (const GemelPairPosition *position, gpointer user_data); /* a change landed while quiesced */
-  void (*soft_restart) (gboolean begin, gpointer user_data);             /* full backup: modules stop, then start */
+  /* a change landed while quiesced */
+  void (*moved) (const GemelPairPosition *position, gpointer user_data);
+  /* full backup: modules stop, then start */
+  void (*soft_restart) (gboolean begin, gpointer user_data);
 } GemelSyncPort;
 
 typedef struct
@@ -100,15 +114,17 @@ void gemel_sync_set_view (GemelSync       *sync,
 void gemel_sync_set_peer (GemelSync    *sync,
                           const char   *dial_host_and_port, /* NULL: this side is dialled */
                           const guint8 *peer_pin,           /* NULL: not paired: drop everything */
-                          gboolean      session_up);             /* dial only while the control session stands */
+                          /* dial only while the control session stands */
+                          gboolean session_up);
 /* Another pair, or none; @has_config: the configuration here is the one of the new pair. */
 void gemel_sync_new_pair (GemelSync *sync,
                           gboolean   has_config);
 /* Named in the errors of a node that may not write. */
 void gemel_sync_set_peer_name (GemelSync  *sync,
                                const char *name);
+/* (transfer full): an accepted GEMEL_CHANNEL_DATA connection */
 void gemel_sync_adopt (GemelSync *sync,
-                       GIOStream *io); /* (transfer full): an accepted GEMEL_CHANNEL_DATA connection */
+                       GIOStream *io);
 void gemel_sync_quiesce (GemelSync *sync,
                          guint64    switch_id); /* -> port->quiesced */
 void gemel_sync_unquiesce (GemelSync *sync);
@@ -127,7 +143,7 @@ void gemel_sync_history_moved (GemelSync   *sync,
 
 /* Configuration. NOT_AUTHORITY, SWITCHING, STALLED by the view; else as the store says. */
 void     gemel_sync_config_write_async (GemelSync          *sync,
-                                        GPtrArray          *ops, /* of GemelConfigOp, transfer full */
+                                        GPtrArray          *ops, /* of GemelConfigOp, taken */
                                         GemelDurability     wanted,
                                         GCancellable       *cancellable,
                                         GAsyncReadyCallback callback,

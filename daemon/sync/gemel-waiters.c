@@ -75,7 +75,8 @@ void
 gemel_waiters_expire (GemelWaiters *waiters,
                       gint64        now_us)
 {
-  while (!g_queue_is_empty (&waiters->queue) && ((Waiter *) waiters->queue.head->data)->deadline_us <= now_us)
+  while (!g_queue_is_empty (&waiters->queue) &&
+         ((Waiter *) waiters->queue.head->data)->deadline_us <= now_us)
     pop (waiters, GEMEL_DURABILITY_LOCAL);
 }
 

@@ -356,7 +356,8 @@ matches (const LogLine       *line,
  * @ring: the ring
  * @query: what is wanted
  *
- * With before_id the newest lines before it, else the oldest after after_id.
+ * With after_id the oldest lines after it, for who follows; else the newest, or the newest before
+ * before_id, for who looks back.
  *
  * Returns: (transfer floating): a(txsss): id, unix µs, provider, level, text; oldest first.
  * Thread: the lock's holder
@@ -367,7 +368,7 @@ gemel_log_ring_query (GemelLogRing        *ring,
 {
   guint           limit = query->limit == 0 ? GEMEL_LOG_QUERY_LINES_MAX
                                             : MIN (query->limit, GEMEL_LOG_QUERY_LINES_MAX);
-  gboolean        backwards = query->before_id != 0;
+  gboolean        backwards = query->after_id == 0;
   g_auto (GQueue) found = G_QUEUE_INIT;
   GVariantBuilder builder;
 

@@ -58,8 +58,8 @@ GVariant *gemel_log_list_providers (void);
 
 typedef struct
 {
-  guint64       after_id;  /* 0: from the oldest kept */
-  guint64       before_id; /* 0: up to the newest; with limit: the newest ones before it */
+  guint64       after_id;  /* not 0: the oldest lines after it, for who follows */
+  guint64       before_id; /* not 0: only lines before it; without after_id the newest ones */
   GemelLogLevel level_min;
   const char   *provider; /* (nullable): all */
   const char   *text;     /* (nullable): must occur in the message */

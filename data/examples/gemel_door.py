@@ -64,7 +64,8 @@ class Door:
         kind, body = self._frame()
         if kind != HELLO:
             raise DoorError("the first frame is no greeting")
-        version, self.kind, _, self.credit, self.body_max, self.items_max, size = struct.unpack_from("<HBBIIIH", body)
+        (version, self.kind, _, self.credit, self.body_max, self.items_max,
+         size) = struct.unpack_from("<HBBIIIH", body)
         if version != 1:
             raise DoorError(f"the daemon speaks version {version}, this client 1")
         self.provider = body[18:18 + size].decode()
@@ -115,7 +116,8 @@ class Door:
     def put(self, key, value):
         """Add one operation to the next batch; value None deletes the key."""
         name = key.encode()
-        self.ops.append(OP_HEAD.pack(len(name), value is not None, 0, len(value or b"")) + name + (value or b""))
+        head = OP_HEAD.pack(len(name), value is not None, 0, len(value or b""))
+        self.ops.append(head + name + (value or b""))
 
     def send(self, durability=PAIR, term=0):
         """Send what was put as one batch; returns its id."""

@@ -110,7 +110,9 @@ run_load (SyncNode   *node,
 
   for (guint i = 0; i < n_clients; i++)
     {
-      clients[i].door = gemel_door_client_new (gemel_sync_open_door (node->sync, kind, "bench", NULL), NULL);
+      clients[i].door = gemel_door_client_new (gemel_sync_open_door (node->sync, kind, "bench",
+                                                                     NULL),
+                                               NULL);
       fds[i] = (struct pollfd){ gemel_door_client_get_fd (clients[i].door), POLLIN, 0 };
     }
   start_us = g_get_monotonic_time ();
@@ -124,7 +126,8 @@ run_load (SyncNode   *node,
           send_batch (&clients[i], i, n_ops);
     }
   end_us = g_get_monotonic_time ();
-  printf ("rate %.0f %.0f %.0f\n", (double) times->len * n_ops * G_USEC_PER_SEC / (double) (end_us - start_us),
+  printf ("rate %.0f %.0f %.0f\n",
+          (double) times->len * n_ops * G_USEC_PER_SEC / (double) (end_us - start_us),
           percentile (times, 0.5), percentile (times, 0.99));
   for (guint i = 0; i < n_clients; i++)
     {
@@ -141,12 +144,14 @@ run_single (SyncNode *node,
   Client             client = { 0 };
   g_autoptr (GArray) times = g_array_new (FALSE, FALSE, sizeof (double));
 
-  client.door = gemel_door_client_new (gemel_sync_open_door (node->sync, "state", "single", NULL), NULL);
+  client.door = gemel_door_client_new (gemel_sync_open_door (node->sync, "state", "single", NULL),
+                                       NULL);
   for (guint i = 0; i < n; i++)
     {
       client.sent_us = g_get_monotonic_time ();
       gemel_door_client_put (client.door, "now", &client.sent_us, sizeof client.sent_us);
-      if (!gemel_door_client_send (client.door, GEMEL_DURABILITY_PAIR, 0, NULL, NULL) || !take_answer (&client, times, 5000))
+      if (!gemel_door_client_send (client.door, GEMEL_DURABILITY_PAIR, 0, NULL, NULL) ||
+          !take_answer (&client, times, 5000))
         g_error ("no answer");
       g_usleep (SINGLE_PAUSE_US);
     }
@@ -167,7 +172,8 @@ parse_pin (const char *text,
            guint8     *pin)
 {
   for (guint i = 0; i < GEMEL_PIN_BYTES; i++)
-    pin[i] = (guint8) (g_ascii_xdigit_value (text[2 * i]) * 16 + g_ascii_xdigit_value (text[2 * i + 1]));
+    pin[i] = (guint8) (g_ascii_xdigit_value (text[2 * i]) * 16 +
+                       g_ascii_xdigit_value (text[2 * i + 1]));
 }
 
 /** The active process: its node, and whether the parent still wants something. */
@@ -249,7 +255,8 @@ ask (Bench  *bench,
   char line[256];
 
   (void) fflush (bench->to);
-  if (fgets (line, sizeof line, bench->from) == NULL || sscanf (line, "rate %lf %lf %lf", ret_rate, ret_p50, ret_p99) != 3)
+  if (fgets (line, sizeof line, bench->from) == NULL ||
+      sscanf (line, "rate %lf %lf %lf", ret_rate, ret_p50, ret_p99) != 3)
     g_error ("the active process gave no result");
 }
 
@@ -259,7 +266,8 @@ report (const char *what,
         GArray     *p50,
         GArray     *p99)
 {
-  printf ("%-52s %10.0f/s  p50 %7.0f us  p99 %7.0f us\n", what, percentile (rates, 0.5), percentile (p50, 0.5), percentile (p99, 0.5));
+  printf ("%-52s %10.0f/s  p50 %7.0f us  p99 %7.0f us\n", what, percentile (rates, 0.5),
+          percentile (p50, 0.5), percentile (p99, 0.5));
   (void) fflush (stdout);
 }
 
@@ -320,7 +328,8 @@ bench_single (Bench *bench)
   for (guint i = 0; i < RUNS; i++)
     {
       g_autoptr (GArray) ages = g_array_new (FALSE, FALSE, sizeof (double));
-      GemelDoorClient   *door = gemel_door_client_new (gemel_sync_open_door (bench->node->sync, "state", "single", NULL), NULL);
+      int                fd = gemel_sync_open_door (bench->node->sync, "state", "single", NULL);
+      GemelDoorClient   *door = gemel_door_client_new (fd, NULL);
       double             rate, half, most;
 
       if (!gemel_door_client_subscribe (door, NULL))
@@ -355,11 +364,13 @@ start_active (Bench      *bench,
   int                in;
   int                out;
 
-  if (!g_spawn_async_with_pipes (NULL, (char **) argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &bench->pid, &in, &out, NULL, &error))
+  if (!g_spawn_async_with_pipes (NULL, (char **) argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
+                                 &bench->pid, &in, &out, NULL, &error))
     g_error ("%s", error->message);
   bench->to = fdopen (in, "w");
   bench->from = fdopen (out, "r");
-  if (fgets (line, sizeof line, bench->from) == NULL || sscanf (line, "ready %u %64s", &port_number, pin_text) != 2)
+  if (fgets (line, sizeof line, bench->from) == NULL ||
+      sscanf (line, "ready %u %64s", &port_number, pin_text) != 2)
     g_error ("the active process did not start");
   parse_pin (pin_text, pin);
   fprintf (bench->to, "pin ");
@@ -384,7 +395,9 @@ main (int    argc,
   sync_node_start (bench.node);
   start_active (&bench, argv[0]);
   wait_until (sync_node_is_synced (bench.node));
-  printf ("door: local socket of OpenStream (), C client; two processes, TLS 1.3 on loopback; median of %d runs\n", RUNS);
+  printf ("door: local socket of OpenStream (), C client; two processes, TLS 1.3 on loopback; "
+          "median of %d runs\n",
+          RUNS);
   bench_load (&bench, "state, replicated, 50 clients x 16 updates", "state", 50, 16);
   bench_load (&bench, "state, replicated, 1 client x 16 updates", "state", 1, 16);
   bench_single (&bench);

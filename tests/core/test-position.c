@@ -37,7 +37,8 @@ static const PlanCase plan_cases[] = {
   { "tail",           TRUE,  10, 0, 4,  7, 3, 10,  GEMEL_SYNC_TAIL,     GEMEL_SYNC_REASON_NONE },
   { "tail-from-base", TRUE,  10, 4, 4,  7, 3, 10,  GEMEL_SYNC_TAIL,     GEMEL_SYNC_REASON_NONE },
   { "lineage",        FALSE, 10, 0, 10, 7, 3, 0,   GEMEL_SYNC_FULL,     GEMEL_SYNC_REASON_LINEAGE },
-  { "compacted",      TRUE,  10, 5, 4,  7, 3, 10,  GEMEL_SYNC_FULL,     GEMEL_SYNC_REASON_COMPACTED },
+  { "compacted",      TRUE,  10, 5, 4,  7, 3, 10,  GEMEL_SYNC_FULL,
+    GEMEL_SYNC_REASON_COMPACTED },
   { "too-far",        TRUE,  10, 0, 4,  7, 3, 101, GEMEL_SYNC_FULL,     GEMEL_SYNC_REASON_TOO_FAR },
   { "just-not-far",   TRUE,  10, 0, 4,  7, 3, 100, GEMEL_SYNC_TAIL,     GEMEL_SYNC_REASON_NONE },
   { "ahead",          TRUE,  10, 0, 11, 7, 3, 0,   GEMEL_SYNC_DIVERGED, GEMEL_SYNC_REASON_AHEAD },
@@ -70,9 +71,11 @@ test_plan (gconstpointer data)
 static void
 test_plan_of_an_empty_puller (void)
 {
-  GemelSourceFacts source = { .same_lineage = TRUE, .head = at (3, 10, 7), .puller_known = TRUE, .full_bytes = 100 };
-  GemelPosition    nothing = { 0 };
-  GemelSyncReason  reason;
+  GemelSourceFacts source = {
+    .same_lineage = TRUE, .head = at (3, 10, 7), .puller_known = TRUE, .full_bytes = 100
+  };
+  GemelPosition   nothing = { 0 };
+  GemelSyncReason reason;
 
   g_assert_cmpint (gemel_position_plan (&source, &nothing, &reason), ==, GEMEL_SYNC_TAIL);
   source.head = nothing;
@@ -188,9 +191,11 @@ main (int    argc,
       g_test_add_data_func (path, &state_cases[i], test_state_plan);
     }
   g_test_add_func ("/core/position/plan-of-an-empty-puller", test_plan_of_an_empty_puller);
-  g_test_add_func ("/core/position/equality-looks-at-everything", test_equality_looks_at_everything);
+  g_test_add_func ("/core/position/equality-looks-at-everything",
+                   test_equality_looks_at_everything);
   g_test_add_func ("/core/position/state-follows-only-the-next", test_state_follows_only_the_next);
-  g_test_add_func ("/core/position/history-is-judged-by-its-mark", test_history_is_judged_by_its_mark);
+  g_test_add_func ("/core/position/history-is-judged-by-its-mark",
+                   test_history_is_judged_by_its_mark);
   g_test_add_func ("/core/position/words-are-known", test_words_are_known);
   return g_test_run ();
 }

@@ -93,7 +93,8 @@ test_promise_covers_the_drift (void)
   gemel_core_settings_init (&s, GEMEL_PROFILE_LAN, GEMEL_ROLE_MASTER);
   s.promise_us = s.lease_us + 100000;
   g_assert_false (gemel_core_settings_check (&s, problem, sizeof problem));
-  g_assert_true (g_str_has_prefix (problem, "promise is 1300.000 ms but must be at least 1324.242 ms"));
+  g_assert_true (g_str_has_prefix (problem, "promise is 1300.000 ms but must be at least 1324.242 "
+                                            "ms"));
 }
 
 static void
@@ -135,10 +136,12 @@ main (int    argc,
   g_test_init (&argc, &argv, NULL);
   g_test_summary ("The profiles pass, and every rule is refused one microsecond below its edge.");
   g_test_add_func ("/core/settings/profiles-pass", test_profiles_pass);
-  g_test_add_func ("/core/settings/lan-has-the-written-defaults", test_lan_has_the_written_defaults);
+  g_test_add_func ("/core/settings/lan-has-the-written-defaults",
+                   test_lan_has_the_written_defaults);
   for (guint i = 0; i < G_N_ELEMENTS (edges); i++)
     {
-      g_autofree char *path = g_strdup_printf ("/core/settings/%s-is-enforced-at-its-edge", edges[i].name);
+      g_autofree char *path = g_strdup_printf ("/core/settings/%s-is-enforced-at-its-edge",
+                                               edges[i].name);
 
       g_test_add_data_func (path, &edges[i], test_rule_is_enforced_at_its_edge);
     }

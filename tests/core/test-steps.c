@@ -42,7 +42,8 @@ bench_init (Bench            *b,
   gemel_core_settings_init (&settings, GEMEL_PROFILE_LAN, role);
   settings.slot = role == GEMEL_ROLE_BACKUP;
   settings.recovery_mode = mode;
-  gemel_core_init (&b->core, &settings, &stable, TRUE, NONCE, b->now_us, b->now_us + G_TIME_SPAN_DAY);
+  gemel_core_init (&b->core, &settings, &stable, TRUE, NONCE, b->now_us,
+                   b->now_us + G_TIME_SPAN_DAY);
   step (b, GEMEL_INPUT_TICK);
   step (b, GEMEL_INPUT_LINK_UP);
   b->in.u.sync.eligible = TRUE;
@@ -574,6 +575,66 @@ test_death_notice_counts_for_its_term (void)
   g_assert_cmpint (b.core.state_cause, ==, GEMEL_CAUSE_DEATH_NOTICE);
 }
 
+/* The peer's active process is gone; another one speaks for it, undecided. */
+static void
+hear_restarted_peer (Bench *b)
+{
+  GemelMessage *m = prepare_message (b, GEMEL_MESSAGE_BEAT, GEMEL_STATE_UNDECIDED, 4);
+
+  m->nonce = PEER_NONCE + 1;
+  step (b, GEMEL_INPUT_MESSAGE);
+}
+
+static void
+test_holder_goes_first (void)
+{
+  Bench b;
+
+  g_test_summary ("A standby that came in step after the last beat holds the state and takes over");
+  bench_init (&b, GEMEL_ROLE_BACKUP, GEMEL_RECOVERY_AUTOMATIC);
+  b.in.u.sync.synced = FALSE;
+  step (&b, GEMEL_INPUT_SYNC);
+  hear (&b, GEMEL_STATE_ACTIVE, 4);
+  persisted (&b);
+  wait_us (&b, b.core.settings.promise_us); /* the one that every process starts with */
+  hear (&b, GEMEL_STATE_ACTIVE, 4);
+  memset (&b.in.u, 0, sizeof b.in.u);
+  b.in.u.sync.eligible = TRUE;
+  b.in.u.sync.synced = TRUE;
+  step (&b, GEMEL_INPUT_SYNC);
+  hear_restarted_peer (&b);
+  g_assert_cmpint (b.core.state, ==, GEMEL_STATE_CANDIDATE);
+  g_assert_cmpint (b.core.candidate_cause, ==, GEMEL_CAUSE_PEER_RESTARTED);
+}
+
+static void
+test_who_never_was_in_step_holds_nothing (void)
+{
+  Bench b;
+
+  g_test_summary ("A standby that was not in step leaves the decision to the master");
+  bench_init (&b, GEMEL_ROLE_BACKUP, GEMEL_RECOVERY_AUTOMATIC);
+  b.in.u.sync.synced = FALSE;
+  step (&b, GEMEL_INPUT_SYNC);
+  hear (&b, GEMEL_STATE_ACTIVE, 4);
+  hear_restarted_peer (&b);
+  g_assert_cmpint (b.core.state, ==, GEMEL_STATE_STANDBY);
+}
+
+static void
+test_master_waits_for_the_holder (void)
+{
+  Bench         b;
+  GemelMessage *m;
+
+  g_test_summary ("A master with empty memory lets the standby that holds the state go first");
+  bench_init (&b, GEMEL_ROLE_MASTER, GEMEL_RECOVERY_AUTOMATIC);
+  m = prepare_message (&b, GEMEL_MESSAGE_BEAT, GEMEL_STATE_STANDBY, 4);
+  m->holds_state = TRUE;
+  step (&b, GEMEL_INPUT_MESSAGE);
+  g_assert_cmpint (b.core.state, ==, GEMEL_STATE_STANDBY);
+}
+
 static void
 test_death_notice_is_nothing_to_an_active_node (void)
 {
@@ -736,7 +797,8 @@ test_edge_table_has_no_row_twice (void)
 
   for (guint i = 0; i < n; i++)
     g_assert_cmpuint (gemel_core_edge_index (edges[i].from, edges[i].to, edges[i].cause), ==, i);
-  g_assert_cmpuint (gemel_core_edge_index (GEMEL_STATE_FAULT, GEMEL_STATE_ACTIVE, GEMEL_CAUSE_NONE), ==, G_MAXUINT);
+  g_assert_cmpuint (gemel_core_edge_index (GEMEL_STATE_FAULT, GEMEL_STATE_ACTIVE, GEMEL_CAUSE_NONE),
+                    ==, G_MAXUINT);
 }
 
 typedef struct
@@ -756,7 +818,8 @@ static const Test tests[] = {
   { "/core/steps/row-6-term-jump-is-refused", test_term_jump_is_refused },
   { "/core/steps/row-7-silence-makes-a-standby-take-over", test_silence_makes_a_standby_take_over },
   { "/core/steps/row-7-ineligible-node-never-takes-over", test_ineligible_node_never_takes_over },
-  { "/core/steps/row-8-switchover-is-refused-with-a-reason", test_switchover_is_refused_with_a_reason },
+  { "/core/steps/row-8-switchover-is-refused-with-a-reason",
+    test_switchover_is_refused_with_a_reason },
   { "/core/steps/row-8b-ready-waits-for-disk-and-data", test_ready_waits_for_disk_and_data },
   { "/core/steps/row-9-stops-before-it-commits", test_handover_stops_before_it_commits },
   { "/core/steps/row-9-promises-to-stay-away", test_handover_promises_to_stay_away },
@@ -769,7 +832,11 @@ static const Test tests[] = {
   { "/core/steps/row-13-long-stall-makes-undecided", test_long_stall_makes_undecided },
   { "/core/steps/row-13-clock-jump-only-tells", test_clock_jump_only_tells },
   { "/core/steps/row-14-notice-counts-for-its-term", test_death_notice_counts_for_its_term },
-  { "/core/steps/row-14-notice-is-nothing-to-an-active-node", test_death_notice_is_nothing_to_an_active_node },
+  { "/core/steps/row-14-notice-is-nothing-to-an-active-node",
+    test_death_notice_is_nothing_to_an_active_node },
+  { "/core/steps/row-14-holder-goes-first-when-the-active-restarted", test_holder_goes_first },
+  { "/core/steps/row-14-who-never-was-in-step-holds-nothing", test_who_never_was_in_step_holds_nothing },
+  { "/core/steps/row-3-master-waits-for-the-holder", test_master_waits_for_the_holder },
   { "/core/steps/row-15-refused-counts-when-trusted", test_refused_counts_when_it_is_trusted },
   { "/core/steps/row-16-unwritable-term-is-a-fault", test_unwritable_term_is_a_fault },
   { "/core/steps/row-17-broken-journal-disqualifies", test_broken_journal_disqualifies_a_standby },
@@ -786,7 +853,8 @@ main (int    argc,
       char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_summary ("Each row of the transition table that holds without a witness, one core by hand.");
+  g_test_summary ("Each row of the transition table that holds without a witness, one core by "
+                  "hand.");
   for (guint i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add_func (tests[i].path, tests[i].test);
   return g_test_run ();

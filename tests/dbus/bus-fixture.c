@@ -65,10 +65,11 @@ GDBusConnection *
 bus_fixture_connect (BusFixture *fx)
 {
   g_autoptr (GError) error = NULL;
-  GDBusConnection   *connection = g_dbus_connection_new_for_address_sync (
-      fx->address,
-      G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
-      NULL, NULL, &error);
+  GDBusConnection   *connection =
+    g_dbus_connection_new_for_address_sync (fx->address,
+                                            G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+                                              G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+                                            NULL, NULL, &error);
 
   g_assert_no_error (error);
   return connection;
@@ -183,8 +184,9 @@ bus_fixture_call (BusFixture *fx,
                   GVariant   *arguments,
                   GError    **error)
 {
-  g_autofree char *full = strchr (interface, '.') ? g_strdup (interface)
-                                                  : g_strconcat ("org.gemel.Gemel1.", interface, NULL);
+  g_autofree char *full = strchr (interface, '.')
+                            ? g_strdup (interface)
+                            : g_strconcat ("org.gemel.Gemel1.", interface, NULL);
 
   return call_raw (fx, path, full, method, arguments, error);
 }
@@ -195,7 +197,8 @@ bus_fixture_settle (BusFixture *fx)
 {
   for (guint i = 0; i < 2; i++)
     {
-      g_autoptr (GVariant) pong = call_raw (fx, NODE, "org.freedesktop.DBus.Peer", "Ping", NULL, NULL);
+      g_autoptr (GVariant) pong = call_raw (fx, NODE, "org.freedesktop.DBus.Peer", "Ping", NULL,
+                                            NULL);
 
       g_assert_nonnull (pong);
     }
@@ -237,11 +240,13 @@ bus_fixture_call_as_nobody (BusFixture *fx,
 
   if (geteuid () != 0)
     return FALSE;
-  launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_MERGE);
+  launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDOUT_PIPE |
+                                        G_SUBPROCESS_FLAGS_STDERR_MERGE);
   g_subprocess_launcher_set_child_setup (launcher, become_nobody, NULL, NULL);
   g_subprocess_launcher_set_cwd (launcher, "/");
-  process = g_subprocess_launcher_spawn (launcher, &error, "gdbus", "call", "--address", fx->address,
-                                         "--dest", g_dbus_connection_get_unique_name (fx->server),
+  process = g_subprocess_launcher_spawn (launcher, &error, "gdbus", "call", "--address",
+                                         fx->address, "--dest",
+                                         g_dbus_connection_get_unique_name (fx->server),
                                          "--object-path", path, "--method", method, argument_1,
                                          argument_2, NULL);
   g_assert_no_error (error);

@@ -21,9 +21,12 @@ typedef struct
   GemelDbus       *dbus;
 } BusFixture;
 
-void bus_fixture_start (BusFixture *fx);                             /* bus and node, nothing served yet */
-void bus_fixture_set_up (BusFixture *fx, gconstpointer data);        /* served as on a private bus */
-void bus_fixture_set_up_system (BusFixture *fx, gconstpointer data); /* served as on the system bus */
+/* bus and node, nothing served yet */
+void bus_fixture_start (BusFixture *fx);
+/* served as on a private bus */
+void bus_fixture_set_up (BusFixture *fx, gconstpointer data);
+/* served as on the system bus */
+void bus_fixture_set_up_system (BusFixture *fx, gconstpointer data);
 void bus_fixture_tear_down (BusFixture *fx, gconstpointer data);
 void bus_fixture_settle (BusFixture *fx);
 

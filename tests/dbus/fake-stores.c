@@ -199,7 +199,8 @@ gemel_config_db_list_async (GemelConfigDb      *db,
 {
   FakeNode         *node = (FakeNode *) db;
   g_autoptr (GTask) task = g_task_new (NULL, NULL, callback, user_data);
-  GPtrArray        *records = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_config_record_free);
+  GDestroyNotify    free_one = (GDestroyNotify) gemel_config_record_free;
+  GPtrArray        *records = g_ptr_array_new_with_free_func (free_one);
 
   g_free (node->text);
   node->text = g_strdup_printf ("%s|%s|%s|%u", provider ? provider : "NULL",

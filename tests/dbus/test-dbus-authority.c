@@ -124,7 +124,8 @@ test_authority_polkit_decides (BusFixture   *fx,
   g_autofree char *challenged = NULL;
   g_autofree char *allowed = NULL;
 
-  g_test_summary ("polkit's no is a no, its yes a yes, and it is asked about the caller's bus name");
+  g_test_summary ("polkit's no is a no, its yes a yes, and it is asked about the caller's bus "
+                  "name");
   start_polkit (fx, &polkit);
   if (!call_as_nobody (fx, FAILOVER, &refused))
     return;
@@ -148,7 +149,8 @@ test_authority_refuses_system_bus_as_private (BusFixture   *fx,
   g_autoptr (GError) error = NULL;
   GemelDbus         *dbus;
 
-  g_test_summary ("a private bus that is the system bus is refused, whatever its address looks like");
+  g_test_summary ("a private bus that is the system bus is refused, whatever its address looks "
+                  "like");
   g_assert_true (g_setenv ("DBUS_SYSTEM_BUS_ADDRESS", fx->address, TRUE));
   dbus = gemel_dbus_new (fx->server, TRUE, &fx->node->requests, &error);
   g_unsetenv ("DBUS_SYSTEM_BUS_ADDRESS");
@@ -174,7 +176,8 @@ test_authority_forgets_callers_that_left (BusFixture   *fx,
   g_autoptr (GAsyncResult)    result = NULL;
   g_autoptr (GAsyncResult)    nobody = NULL;
 
-  g_test_summary ("a caller's uid is remembered until it leaves; a caller without a name is refused");
+  g_test_summary ("a caller's uid is remembered until it leaves; a caller without a name is "
+                  "refused");
   g_assert_no_error (error);
   gemel_authority_check_async (authority, g_dbus_connection_get_unique_name (caller),
                                GEMEL_RIGHT_OPERATE, FALSE, NULL, on_checked, &result);

@@ -113,31 +113,47 @@ test_calls_refuse_bad_arguments (BusFixture   *fx,
 static const Row replies[] = {
   { NODE, "Config", "Set", "('p', 'k', @ay [1, 0, 2], @a{sv} {})", "(uint64 7, uint64 1, 'pair')" },
   { NODE, "Config", "Get", "('p', 'k', @a{sv} {})", "([byte 0x01, 0x00, 0x02],)" },
-  { NODE, "Config", "Set", "('p', 'e', @ay [], {'durability': <'local'>})", "(uint64 7, uint64 2, 'local')" },
+  { NODE, "Config", "Set", "('p', 'e', @ay [], {'durability': <'local'>})",
+    "(uint64 7, uint64 2, 'local')" },
   { NODE, "Config", "Get", "('p', 'e', @a{sv} {})", "(@ay [],)" },
-  { NODE, "Config", "SetMany", "([('p', 'm', @ay [5])], [('p', 'e')], @a{sv} {})", "(uint64 7, uint64 3, 'pair')" },
+  { NODE, "Config", "SetMany", "([('p', 'm', @ay [5])], [('p', 'e')], @a{sv} {})",
+    "(uint64 7, uint64 3, 'pair')" },
   { NODE, "Config", "Get", "('p', 'm', @a{sv} {})", "([byte 0x05],)" },
   { NODE, "Config", "Delete", "('p', 'm', @a{sv} {})", "(uint64 7, uint64 4, 'pair')" },
-  { NODE, "Config", "List", "('p', 'x', '', @u 1, @a{sv} {})", "([('p', '00000', @ay [], uint64 0)],)" },
-  { NODE, "State", "Post", "('p', [('s', @ay [9])], ['t'], {'term': <@t 16>})", "(uint64 16, uint64 5, 'pair')" },
+  { NODE, "Config", "List", "('p', 'x', '', @u 1, @a{sv} {})",
+    "([('p', '00000', @ay [], uint64 0)],)" },
+  { NODE, "State", "Post", "('p', [('s', @ay [9])], ['t'], {'term': <@t 16>})",
+    "(uint64 16, uint64 5, 'pair')" },
   { NODE, "State", "Get", "('p', 's', @a{sv} {})", "([byte 0x09], uint64 16, uint64 3)" },
-  { NODE, "State", "List", "('p', '', '', @u 9, @a{sv} {})", "([('k', [byte 0x01, 0x02], uint64 16, uint64 3)],)" },
+  { NODE, "State", "List", "('p', '', '', @u 9, @a{sv} {})",
+    "([('k', [byte 0x01, 0x02], uint64 16, uint64 3)],)" },
   { NODE, "State", "ListProviders", "(@a{sv} {},)", "(['alarms', 'sysmon'],)" },
-  { NODE, "History", "Write", "(@a(sxuv) [('t', 1, 2, <1.5>), ('u', 3, 0, <true>), ('v', 4, 0, <'x'>), ('w', 5, 0, <@u 6>)], @a{sv} {})", "(uint64 99,)" },
-  { NODE, "History", "Query", "('t', @x 0, @x 0, @u 10, {'newest_first': <true>})", "([('t', int64 5, uint32 0, <1.5>, [byte 0x09], uint64 8)],)" },
-  { NODE, "History", "Ledger", "(@a{sv} {},)", "([([byte 0x09], uint64 1, uint64 2, uint64 3, uint64 4, uint64 5, uint64 6)],)" },
-  { NODE, "Events", "List", "({'before': <@t 9>, 'severity': <'warning'>, 'limit': <@u 3>},)", "([(uint64 5, uint64 6, 'warning', 'changeover', uint64 7, 'death-notice', 'gw-a', '', 'took over', int64 -1, int64 2)],)" },
+  { NODE, "History", "Write",
+    "(@a(sxuv) [('t', 1, 2, <1.5>), ('u', 3, 0, <true>), ('v', 4, 0, <'x'>), ('w', 5, 0, <@u 6>)], "
+    "@a{sv} {})",
+    "(uint64 99,)" },
+  { NODE, "History", "Query", "('t', @x 0, @x 0, @u 10, {'newest_first': <true>})",
+    "([('t', int64 5, uint32 0, <1.5>, [byte 0x09], uint64 8)],)" },
+  { NODE, "History", "Ledger", "(@a{sv} {},)",
+    "([([byte 0x09], uint64 1, uint64 2, uint64 3, uint64 4, uint64 5, uint64 6)],)" },
+  { NODE, "Events", "List", "({'before': <@t 9>, 'severity': <'warning'>, 'limit': <@u 3>},)",
+    "([(uint64 5, uint64 6, 'warning', 'changeover', uint64 7, 'death-notice', 'gw-a', '', 'took "
+    "over', int64 -1, int64 2)],)" },
   { NODE, "Pairing", "Invite", "('', @a{sv} {})", "('CODE-own', uint64 123456)" },
   { NODE, "Pairing", "Unpair", "(@a{sv} {},)", "()" },
   { NODE, "Node", "SetSetting", "('a.b', '5', @a{sv} {})", "()" },
   { NODE, "Node", "ResetSetting", "('a.b', @a{sv} {})", "()" },
-  { NODE, "Node", "DescribeModules", "(@a{sv} {},)", "([('sysmon', 'warm', 'running', uint32 12, uint32 3, int64 4)],)" },
+  { NODE, "Node", "DescribeModules", "(@a{sv} {},)",
+    "([('sysmon', 'warm', 'running', uint32 12, uint32 3, int64 4)],)" },
   { NODE, "Log", "SetLevel", "('*', 'debug', @a{sv} {})", "()" },
   { NODE, "Log", "SetMerge", "('*', false, @a{sv} {})", "()" },
-  { PROVIDER, "Provider", "GetSeries", "('bytes', @t 4, @t 9, @u 10, @a{sv} {})", "([(uint64 4, 1.5), (10, 2.5)],)" },
+  { PROVIDER, "Provider", "GetSeries", "('bytes', @t 4, @t 9, @u 10, @a{sv} {})",
+    "([(uint64 4, 1.5), (10, 2.5)],)" },
   { NODE, "Node", "RequestFailover", "(@a{sv} {},)", "(objectpath '/org/gemel/Gemel1/job/1',)" },
-  { NODE, "Node", "ForceActive", "({'confirm': <'gw-a'>},)", "(objectpath '/org/gemel/Gemel1/job/2',)" },
-  { NODE, "Node", "ForceResync", "('state/sysmon', @a{sv} {})", "(objectpath '/org/gemel/Gemel1/job/3',)" },
+  { NODE, "Node", "ForceActive", "({'confirm': <'gw-a'>},)",
+    "(objectpath '/org/gemel/Gemel1/job/2',)" },
+  { NODE, "Node", "ForceResync", "('state/sysmon', @a{sv} {})",
+    "(objectpath '/org/gemel/Gemel1/job/3',)" },
   { NODE, "Pairing", "Join", "('CODE', @a{sv} {})", "(objectpath '/org/gemel/Gemel1/job/4',)" },
 };
 
@@ -172,8 +188,10 @@ static void
 test_calls_carry_named_errors (BusFixture   *fx,
                                gconstpointer data)
 {
-  static const Row     row = { NODE, "Config", "Set", "('p', 'k', @ay [1], @a{sv} {})", "NotAuthority" };
-  static const Row     failover = { NODE, "Node", "RequestFailover", "(@a{sv} {},)", "NotAuthority" };
+  static const Row     row = { NODE, "Config", "Set", "('p', 'k', @ay [1], @a{sv} {})",
+                               "NotAuthority" };
+  static const Row     failover = { NODE, "Node", "RequestFailover", "(@a{sv} {},)",
+                                    "NotAuthority" };
   g_autoptr (GVariant) arguments = parse (row.arguments);
   g_autoptr (GVariant) none = parse (failover.arguments);
 
@@ -198,7 +216,9 @@ test_calls_limit_sizes (BusFixture   *fx,
   g_test_summary ("too large values and batches are refused, too large pages are cut");
   assert_refused (fx, &set,
                   g_variant_new ("(ss@aya{sv})", "p", "k",
-                                 g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, bytes, GEMEL_VALUE_BYTES_MAX + 1, 1), NULL));
+                                 g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, bytes,
+                                                            GEMEL_VALUE_BYTES_MAX + 1, 1),
+                                 NULL));
   g_variant_builder_init (&keys, G_VARIANT_TYPE ("as"));
   for (guint i = 0; i <= GEMEL_BATCH_ITEMS_MAX; i++)
     g_variant_builder_add (&keys, "s", "k");
@@ -229,10 +249,12 @@ test_calls_job_lives_and_is_cancelled (BusFixture   *fx,
                                        gconstpointer data)
 {
   static const char    path[] = GEMEL_BUS_PATH_JOBS "/1";
-  static const Row     again = { GEMEL_BUS_PATH_JOBS "/1", "Job", "Cancel", "(@a{sv} {},)", "Busy" };
+  static const Row     again = { GEMEL_BUS_PATH_JOBS "/1", "Job", "Cancel", "(@a{sv} {},)",
+                                 "Busy" };
   g_autoptr (GError)   error = NULL;
   g_autoptr (GVariant) none = parse ("(@a{sv} {},)");
-  g_autoptr (GVariant) started = bus_fixture_call (fx, NODE, "Node", "RequestFailover", none, &error);
+  g_autoptr (GVariant) started = bus_fixture_call (fx, NODE, "Node", "RequestFailover", none,
+                                                   &error);
   g_autoptr (GVariant) cancelled = NULL;
   g_autofree char     *before = NULL;
   g_autofree char     *after = NULL;
@@ -279,10 +301,19 @@ test_calls_signals (BusFixture   *fx,
   static const char *const providers[] = { "alarms", "sysmon", NULL };
   g_autoptr (GString)      text = g_string_new (NULL);
   Signals                  signals = { text };
-  GemelEvent               event = { .id = 5, .unix_us = 6, .code = GEMEL_EVENT_PEER_LOST, .severity = GEMEL_SEVERITY_WARNING, .term = 7, .node = (char *) "gw-a", .message = (char *) "silence" };
+  GemelEvent               event = { .id = 5,
+                                     .unix_us = 6,
+                                     .code = GEMEL_EVENT_PEER_LOST,
+                                     .severity = GEMEL_SEVERITY_WARNING,
+                                     .term = 7,
+                                     .node = (char *) "gw-a",
+                                     .message = (char *) "silence" };
   const GemelSurface      *surface = gemel_dbus_get_surface ();
-  guint                    id = g_dbus_connection_signal_subscribe (fx->client, NULL, NULL, NULL, NODE, NULL,
-                                                                    G_DBUS_SIGNAL_FLAGS_NONE, on_signal, &signals, NULL);
+  guint                    id = g_dbus_connection_signal_subscribe (fx->client, NULL, NULL, NULL,
+                                                                    NODE, NULL,
+                                                                    G_DBUS_SIGNAL_FLAGS_NONE,
+                                                                    on_signal, &signals,
+                                                                    NULL);
 
   g_test_summary ("events and changes of the configuration are told to everybody");
   bus_fixture_settle (fx);
@@ -301,7 +332,9 @@ test_calls_list_pages (BusFixture   *fx,
 {
   g_autoptr (GError)   error = NULL;
   g_autoptr (GVariant) all = bus_fixture_call (fx, NODE, "Config", "List",
-                                               g_variant_new ("(sssua{sv})", "", "x", "p/a/b", 1, NULL), &error);
+                                               g_variant_new ("(sssua{sv})", "", "x", "p/a/b", 1,
+                                                              NULL),
+                                               &error);
   g_autoptr (GVariant) one = NULL;
 
   g_test_summary ("the place of a page is given to the store in the store's own form");
@@ -380,8 +413,9 @@ test_calls_stop_while_waiting (BusFixture   *fx,
   g_test_summary ("a call that waits when the node stops is answered and outlives the objects");
   fx->node->hold = TRUE;
   g_dbus_connection_call (fx->client, g_dbus_connection_get_unique_name (fx->server), NODE,
-                          "org.gemel.Gemel1.Config", "Set", parse ("('p', 'k', @ay [1], @a{sv} {})"),
-                          NULL, G_DBUS_CALL_FLAGS_NONE, -1, NULL, on_opened, &result);
+                          "org.gemel.Gemel1.Config", "Set",
+                          parse ("('p', 'k', @ay [1], @a{sv} {})"), NULL, G_DBUS_CALL_FLAGS_NONE,
+                          -1, NULL, on_opened, &result);
   while (fx->node->held == NULL)
     g_main_context_iteration (NULL, TRUE);
   fx->node->dbus = NULL;

@@ -62,7 +62,10 @@ compare (GVariant   *properties,
           unknown++;
         }
       else if (!equals (property, node))
-        g_error ("%s differs from Describe: %s", name, g_variant_get_string (g_variant_ref_sink (g_variant_new_take_string (g_variant_print (property, TRUE))), NULL));
+        g_error ("%s differs from Describe: %s", name,
+                 g_variant_get_string (g_variant_ref_sink (g_variant_new_take_string (
+                                         g_variant_print (property, TRUE))),
+                                       NULL));
     }
   return unknown;
 }
@@ -198,7 +201,8 @@ test_render_fixed_figures (BusFixture   *fx,
       g_autofree char     *text = value ? g_variant_print (value, TRUE) : g_strdup ("(missing)");
 
       if (strcmp (text, fixed[i].value) != 0)
-        g_error ("%s.%s is %s, not %s", fixed[i].interface, fixed[i].property, text, fixed[i].value);
+        g_error ("%s.%s is %s, not %s", fixed[i].interface, fixed[i].property, text,
+                 fixed[i].value);
     }
 }
 
@@ -232,9 +236,12 @@ test_render_announces_changes_only (BusFixture   *fx,
   GemelSnapshot       *next = fake_snapshot_new (2);
   g_autoptr (GVariant) changed = NULL;
   const char          *level;
-  guint                id = g_dbus_connection_signal_subscribe (
-                   fx->client, NULL, "org.freedesktop.DBus.Properties", "PropertiesChanged", NULL, NULL,
-                   G_DBUS_SIGNAL_FLAGS_NONE, on_changed, &changes, NULL);
+  guint                id = g_dbus_connection_signal_subscribe (fx->client, NULL,
+                                                                "org.freedesktop.DBus.Properties",
+                                                                "PropertiesChanged", NULL, NULL,
+                                                                G_DBUS_SIGNAL_FLAGS_NONE,
+                                                                on_changed, &changes,
+                                                                NULL);
 
   g_test_summary ("a snapshot without news is silent; one change is one signal with one property");
   bus_fixture_settle (fx);

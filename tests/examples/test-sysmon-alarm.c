@@ -13,9 +13,7 @@
 static const SysmonThreshold limits = { .raise = 90, .clear = 80, .for_ms = 300 };
 
 static gboolean
-step (SysmonAlarm *alarm,
-      double       value,
-      gint64       now_us)
+step (SysmonAlarm *alarm, double value, gint64 now_us)
 {
   return sysmon_alarm_step (alarm, SYSMON_ALARM_CPU_HIGH, &limits, value, now_us, 1000000 + now_us);
 }
@@ -110,6 +108,10 @@ test_unknown_value_changes_nothing (void)
   raise_alarm (&alarm);
   g_assert_false (step (&alarm, NAN, 9000 * MS));
   g_assert_cmpint (alarm.state, ==, SYSMON_ACTIVE);
+  sysmon_alarm_init (&alarm);
+  g_assert_false (step (&alarm, 95, 0));
+  g_assert_false (step (&alarm, NAN, 100 * MS)); /* nor does the time begin again */
+  g_assert_true (step (&alarm, 95, 300 * MS));
 }
 
 static void
@@ -137,7 +139,17 @@ test_record_survives_the_way_to_the_peer (void)
 static void
 test_bad_records_are_refused (void)
 {
-  static const char *const bad[] = { "", "{", "[]", "null", "7", "{}", "{\"state\":7}", "{\"state\":[]}", "{\"state\":\"hot\"}", "\xff", "{\"state\":null}" };
+  static const char *const bad[] = { "",
+                                     "{",
+                                     "[]",
+                                     "null",
+                                     "7",
+                                     "{}",
+                                     "{\"state\":7}",
+                                     "{\"state\":[]}",
+                                     "{\"state\":\"hot\"}",
+                                     "\xff",
+                                     "{\"state\":null}" };
 
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
     {
@@ -145,7 +157,8 @@ test_bad_records_are_refused (void)
       SysmonAlarm        alarm;
 
       raise_alarm (&alarm);
-      g_assert_false (sysmon_alarm_from_json (&alarm, bad[i], (gssize) strlen (bad[i]), &local_error));
+      g_assert_false (
+        sysmon_alarm_from_json (&alarm, bad[i], (gssize) strlen (bad[i]), &local_error));
       g_assert_error (local_error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS);
       g_assert_cmpint (alarm.state, ==, SYSMON_ACTIVE);
     }
@@ -170,16 +183,22 @@ test_threshold_is_read_and_completed (void)
   g_autoptr (GError) local_error = NULL;
   SysmonThreshold    threshold;
 
-  g_assert_true (sysmon_threshold_parse (SYSMON_ALARM_CPU_HIGH, "{\"raise\":70,\"clear\":60.5,\"for_ms\":0}", -1, &threshold, &local_error));
+  g_assert_true (sysmon_threshold_parse (SYSMON_ALARM_CPU_HIGH,
+                                         "{\"raise\":70,\"clear\":60.5,\"for_ms\":0}", -1,
+                                         &threshold, &local_error));
   g_assert_no_error (local_error);
   g_assert_cmpfloat_with_epsilon (threshold.clear, 60.5, 1e-9);
   g_assert_cmpuint (threshold.for_ms, ==, 0);
-  g_assert_true (sysmon_threshold_parse (SYSMON_ALARM_CPU_HIGH, "{\"raise\":50}", -1, &threshold, &local_error));
+  g_assert_true (
+    sysmon_threshold_parse (SYSMON_ALARM_CPU_HIGH, "{\"raise\":50}", -1, &threshold, &local_error));
   g_assert_cmpfloat_with_epsilon (threshold.clear, 50, 1e-9);
-  g_assert_true (sysmon_threshold_parse (SYSMON_ALARM_MEMORY_LOW, "{\"raise\":50}", -1, &threshold, &local_error));
+  g_assert_true (sysmon_threshold_parse (SYSMON_ALARM_MEMORY_LOW, "{\"raise\":50}", -1, &threshold,
+                                         &local_error));
   g_assert_cmpfloat_with_epsilon (threshold.clear, 50, 1e-9);
-  g_assert_true (sysmon_threshold_parse (SYSMON_ALARM_CPU_HIGH, "{}", -1, &threshold, &local_error));
-  g_assert_cmpfloat_with_epsilon (threshold.raise, sysmon_threshold_default (SYSMON_ALARM_CPU_HIGH).raise, 1e-9);
+  g_assert_true (
+    sysmon_threshold_parse (SYSMON_ALARM_CPU_HIGH, "{}", -1, &threshold, &local_error));
+  g_assert_cmpfloat_with_epsilon (threshold.raise,
+                                  sysmon_threshold_default (SYSMON_ALARM_CPU_HIGH).raise, 1e-9);
 }
 
 static void
@@ -205,28 +224,36 @@ test_wrong_thresholds_are_refused_with_a_reason (void)
       g_autoptr (GError) local_error = NULL;
       SysmonThreshold    threshold = limits;
 
-      g_assert_false (sysmon_threshold_parse (SYSMON_ALARM_CPU_HIGH, bad[i][0], (gssize) strlen (bad[i][0]), &threshold, &local_error));
+      g_assert_false (sysmon_threshold_parse (
+        SYSMON_ALARM_CPU_HIGH, bad[i][0], (gssize) strlen (bad[i][0]), &threshold, &local_error));
       g_assert_error (local_error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS);
       g_assert_nonnull (strstr (local_error->message, bad[i][1]));
-      g_assert_cmpmem (&threshold, sizeof threshold, &limits, sizeof limits);
+      g_assert_cmpfloat_with_epsilon (threshold.raise, limits.raise, 1e-9);
+      g_assert_cmpfloat_with_epsilon (threshold.clear, limits.clear, 1e-9);
+      g_assert_cmpuint (threshold.for_ms, ==, limits.for_ms);
     }
 }
 
 int
-main (int    argc,
-      char **argv)
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/sysmon/alarm/is-raised-after-its-time", test_is_raised_after_its_time);
   g_test_add_func ("/sysmon/alarm/stays-between-its-two-limits", test_stays_between_its_two_limits);
-  g_test_add_func ("/sysmon/alarm/cleared-waits-for-its-acknowledgement", test_cleared_waits_for_its_acknowledgement);
-  g_test_add_func ("/sysmon/alarm/acknowledged-ends-in-normal-and-is-forgotten-by-the-next", test_acknowledged_ends_in_normal_and_is_forgotten_by_the_next);
+  g_test_add_func ("/sysmon/alarm/cleared-waits-for-its-acknowledgement",
+                   test_cleared_waits_for_its_acknowledgement);
+  g_test_add_func ("/sysmon/alarm/acknowledged-ends-in-normal-and-is-forgotten-by-the-next",
+                   test_acknowledged_ends_in_normal_and_is_forgotten_by_the_next);
   g_test_add_func ("/sysmon/alarm/low-alarm-looks-downwards", test_low_alarm_looks_downwards);
-  g_test_add_func ("/sysmon/alarm/unknown-value-changes-nothing", test_unknown_value_changes_nothing);
-  g_test_add_func ("/sysmon/alarm/record-survives-the-way-to-the-peer", test_record_survives_the_way_to_the_peer);
+  g_test_add_func ("/sysmon/alarm/unknown-value-changes-nothing",
+                   test_unknown_value_changes_nothing);
+  g_test_add_func ("/sysmon/alarm/record-survives-the-way-to-the-peer",
+                   test_record_survives_the_way_to_the_peer);
   g_test_add_func ("/sysmon/alarm/bad-records-are-refused", test_bad_records_are_refused);
-  g_test_add_func ("/sysmon/alarm/long-names-are-cut-between-characters", test_long_names_are_cut_between_characters);
+  g_test_add_func ("/sysmon/alarm/long-names-are-cut-between-characters",
+                   test_long_names_are_cut_between_characters);
   g_test_add_func ("/sysmon/threshold/is-read-and-completed", test_threshold_is_read_and_completed);
-  g_test_add_func ("/sysmon/threshold/wrong-ones-are-refused-with-a-reason", test_wrong_thresholds_are_refused_with_a_reason);
+  g_test_add_func ("/sysmon/threshold/wrong-ones-are-refused-with-a-reason",
+                   test_wrong_thresholds_are_refused_with_a_reason);
   return g_test_run ();
 }

@@ -89,7 +89,10 @@ test_read_takes_the_real_machine (void)
 static void
 test_parsers_refuse_what_they_do_not_understand (void)
 {
-  static const char *const bad[] = { "", "\n", "cpu", "cpu \n", "cpu a b c d", "intr 1 2", "-1 -2 -3", "\xff\xfe", "MemTotal:\n", "some avg10=", "x: 1 2" };
+  static const char *const bad[] = {
+    "", "\n", "cpu", "cpu \n", "cpu a b c d", "intr 1 2",
+    "-1 -2 -3", "\xff\xfe", "MemTotal:\n", "some avg10=", "x: 1 2"
+  };
 
   g_test_summary ("Cut-off and foreign texts are an error or nothing, never a crash or a guess");
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
@@ -122,8 +125,7 @@ test_more_processors_than_kept_count_in_the_total (void)
 }
 
 static double
-find_figure (const SysmonFigures *figures,
-             const char          *tag)
+find_figure (const SysmonFigures *figures, const char *tag)
 {
   for (guint i = 0; i < figures->n; i++)
     {
@@ -150,8 +152,10 @@ test_figures_are_rates_between_two_readings (void)
   g_assert_cmpfloat_with_epsilon (find_figure (&figures, "cpu/total"), 25, 1e-9);
   g_assert_cmpfloat_with_epsilon (find_figure (&figures, "cpu/0"), 0, 1e-9);
   g_assert_cmpfloat_with_epsilon (find_figure (&figures, "disk/busy-percent"), 50, 1e-9);
-  g_assert_cmpfloat_with_epsilon (find_figure (&figures, "disk/written-bytes-per-second"), 2000, 1e-9);
-  g_assert_cmpfloat_with_epsilon (find_figure (&figures, "network/sent-bytes-per-second"), 4000, 1e-9);
+  g_assert_cmpfloat_with_epsilon (find_figure (&figures, "disk/written-bytes-per-second"), 2000,
+                                  1e-9);
+  g_assert_cmpfloat_with_epsilon (find_figure (&figures, "network/sent-bytes-per-second"), 4000,
+                                  1e-9);
   g_assert_cmpfloat_with_epsilon (figures.watched[SYSMON_ALARM_MEMORY_LOW], 25, 1e-9);
   g_assert_cmpfloat_with_epsilon (figures.watched[SYSMON_ALARM_PRESSURE_HIGH], 35.72, 1e-9);
 }
@@ -177,8 +181,7 @@ test_figures_of_counters_that_went_back_are_zero (void)
 }
 
 static void
-push (SysmonRing *ring,
-      gint64      unix_us)
+push (SysmonRing *ring, gint64 unix_us)
 {
   SysmonFigures figures = { .unix_us = unix_us };
 
@@ -202,7 +205,8 @@ test_ring_gives_batches_that_history_takes (void)
   batch = sysmon_ring_take (ring, 2, &samples);
   g_assert_cmpuint (samples, ==, 2);
   g_assert_cmpuint (sysmon_ring_get_length (ring), ==, 1);
-  points = gemel_points_decode (g_bytes_get_data (batch, NULL), g_bytes_get_size (batch), &local_error);
+  points =
+    gemel_points_decode (g_bytes_get_data (batch, NULL), g_bytes_get_size (batch), &local_error);
   g_assert_no_error (local_error);
   g_assert_cmpuint (points->len, ==, 4);
   point = &g_array_index (points, GemelPoint, 3);
@@ -233,19 +237,25 @@ test_ring_drops_the_oldest_and_counts (void)
 }
 
 int
-main (int    argc,
-      char **argv)
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/sysmon/read/takes-every-file", test_read_takes_every_file);
-  g_test_add_func ("/sysmon/read/counts-whole-disks-and-real-interfaces", test_read_counts_whole_disks_and_real_interfaces);
+  g_test_add_func ("/sysmon/read/counts-whole-disks-and-real-interfaces",
+                   test_read_counts_whole_disks_and_real_interfaces);
   g_test_add_func ("/sysmon/read/names-what-is-missing", test_read_names_what_is_missing);
   g_test_add_func ("/sysmon/read/takes-the-real-machine", test_read_takes_the_real_machine);
-  g_test_add_func ("/sysmon/read/parsers-refuse-what-they-do-not-understand", test_parsers_refuse_what_they_do_not_understand);
-  g_test_add_func ("/sysmon/read/more-processors-than-kept-count-in-the-total", test_more_processors_than_kept_count_in_the_total);
-  g_test_add_func ("/sysmon/figures/are-rates-between-two-readings", test_figures_are_rates_between_two_readings);
-  g_test_add_func ("/sysmon/figures/of-counters-that-went-back-are-zero", test_figures_of_counters_that_went_back_are_zero);
-  g_test_add_func ("/sysmon/ring/gives-batches-that-history-takes", test_ring_gives_batches_that_history_takes);
-  g_test_add_func ("/sysmon/ring/drops-the-oldest-and-counts", test_ring_drops_the_oldest_and_counts);
+  g_test_add_func ("/sysmon/read/parsers-refuse-what-they-do-not-understand",
+                   test_parsers_refuse_what_they_do_not_understand);
+  g_test_add_func ("/sysmon/read/more-processors-than-kept-count-in-the-total",
+                   test_more_processors_than_kept_count_in_the_total);
+  g_test_add_func ("/sysmon/figures/are-rates-between-two-readings",
+                   test_figures_are_rates_between_two_readings);
+  g_test_add_func ("/sysmon/figures/of-counters-that-went-back-are-zero",
+                   test_figures_of_counters_that_went_back_are_zero);
+  g_test_add_func ("/sysmon/ring/gives-batches-that-history-takes",
+                   test_ring_gives_batches_that_history_takes);
+  g_test_add_func ("/sysmon/ring/drops-the-oldest-and-counts",
+                   test_ring_drops_the_oldest_and_counts);
   return g_test_run ();
 }

@@ -82,6 +82,16 @@ def test_state_follows_the_active():
         assert reached == 'local'
 
 
+def test_joiner_takes_the_state_of_the_master():
+    """Two independent nodes count alike; the joiner must not take its own state for the pair's."""
+    with Pair(paired=False) as pair:
+        pair.a.post_state('alarms', 'pump', 'of the master')
+        pair.b.post_state('alarms', 'pump', 'of the joiner')
+        pair.join()
+        assert pair.b.get_state('alarms', 'pump') == 'of the master'
+        assert pair.a.get_state('alarms', 'pump') == 'of the master'
+
+
 def test_kill_takes_over_at_once():
     """kill -9 of the active daemon: the guard's notice ends the wait; state is kept.
 
@@ -275,6 +285,9 @@ def test_shared_setting_replicates():
         message = expect_error('Setting', pair.a.call, 'Node', 'SetSetting', '(ssa{sv})',
                                'failover.failover-timeout-ms', '1', {})
         assert '20' in message, message
+        message = expect_error('Setting', pair.a.call, 'Node', 'SetSetting', '(ssa{sv})',
+                               'failover.recovery-mod', 'manual', {})
+        assert 'recovery-mode' in message, message
 
 
 def test_wrong_codes_are_refused():
@@ -334,10 +347,12 @@ def test_series_of_the_configuration_cache():
     """Size and entries of the cache are sampled and can be read down-sampled."""
     with Pair() as pair:
         path = '/org/gemel/Gemel1/provider/config'
-        points = wait_for('a sample', lambda: pair.a.call('Provider', 'GetSeries', '(sttua{sv})', 'cache-entries', 0, 0, 10, {},
-                                                          path=path))
+
+        def ask(series):
+            return pair.a.call('Provider', 'GetSeries', '(sttua{sv})', series, 0, 0, 10, {}, path=path)
+        points = wait_for('a sample', lambda: ask('cache-entries'))
         assert len(points) >= 1 and points[0][0] > 0, points
-        expect_error('NotFound', pair.a.call, 'Provider', 'GetSeries', '(sttua{sv})', 'nonsense', 0, 0, 10, {}, path=path)
+        expect_error('NotFound', ask, 'nonsense')
 
 
 def test_describe_is_the_snapshot():

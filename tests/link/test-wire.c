@@ -65,7 +65,8 @@ test_message_every_field (void)
   fill_message (&said);
   memset (&heard, 0, sizeof heard);
   bytes = gemel_wire_encode_message (&said, TRUE);
-  g_assert_cmpuint (g_bytes_get_size (bytes), <=, GEMEL_DATAGRAM_BYTES_MAX - GEMEL_SEAL_EXTRA_BYTES);
+  g_assert_cmpuint (g_bytes_get_size (bytes), <=,
+                    GEMEL_DATAGRAM_BYTES_MAX - GEMEL_SEAL_EXTRA_BYTES);
   g_assert_true (decode_message (bytes, &heard, &hears, &error));
   g_assert_no_error (error);
   g_assert_true (hears);
@@ -143,7 +144,8 @@ test_message_unknown_kind (void)
   fill_message (&m);
   bytes = gemel_wire_encode_message (&m, FALSE);
   data = g_bytes_get_data (bytes, &size);
-  g_assert_false (gemel_wire_decode_message ((GemelMessageKind) 7, data, size, &heard, &hears, &error));
+  g_assert_false (
+    gemel_wire_decode_message ((GemelMessageKind) 7, data, size, &heard, &hears, &error));
   g_assert_error (error, GEMEL_ERROR, GEMEL_ERROR_PROTOCOL);
 }
 
@@ -175,7 +177,8 @@ test_hello_every_field (void)
 
   fill_hello (&said);
   bytes = gemel_wire_encode_hello (&said);
-  g_assert_true (gemel_wire_decode_hello (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), &heard, &error));
+  g_assert_true (gemel_wire_decode_hello (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes),
+                                          &heard, &error));
   g_assert_no_error (error);
   g_assert_cmpmem (&heard, sizeof heard, &said, sizeof said);
 }
@@ -257,7 +260,8 @@ test_status_every_field (void)
 
   fill_status (&said);
   bytes = gemel_wire_encode_status (&said);
-  heard = gemel_wire_decode_status (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), &error);
+  heard = gemel_wire_decode_status (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes),
+                                    &error);
   g_assert_no_error (error);
   g_assert_cmpstr (heard->name, ==, "left");
   g_assert_cmpstr (heard->version, ==, "0.1.0");
@@ -287,7 +291,8 @@ test_status_odd_text_is_made_fit (void)
   said.version = (char *) "\xff";
   said.json = long_json;
   bytes = gemel_wire_encode_status (&said);
-  heard = gemel_wire_decode_status (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes), &error);
+  heard = gemel_wire_decode_status (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes),
+                                    &error);
   g_assert_no_error (error);
   g_assert_cmpuint (strlen (heard->name), ==, 256);
   g_assert_true (g_utf8_validate (heard->version, -1, NULL));
@@ -365,7 +370,8 @@ main (int    argc,
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/link/wire/message-every-field", test_message_every_field);
-  g_test_add_func ("/link/wire/message-impossible-values-are-refused", test_message_impossible_values);
+  g_test_add_func ("/link/wire/message-impossible-values-are-refused",
+                   test_message_impossible_values);
   g_test_add_func ("/link/wire/message-unknown-kind-is-refused", test_message_unknown_kind);
   g_test_add_func ("/link/wire/hello-every-field", test_hello_every_field);
   g_test_add_func ("/link/wire/hello-who-is-welcome", test_hello_who_is_welcome);

@@ -19,8 +19,8 @@ sim_margin_us (const SimWorld *w)
 {
   const GemelCoreSettings *s = &w->plan.settings[0];
 
-  return 2 * s->failover_timeout_us + w->plan.link_timeout_us + 6 * w->plan.dial_us + 12 * s->heartbeat_interval_us +
-         4 * s->rtt_budget_us + 20 * w->plan.term_write_us;
+  return 2 * s->failover_timeout_us + w->plan.link_timeout_us + 6 * w->plan.dial_us +
+         12 * s->heartbeat_interval_us + 4 * s->rtt_budget_us + 20 * w->plan.term_write_us;
 }
 
 static void
@@ -65,7 +65,8 @@ change_settings (SimWorld *w,
     {
       SimNode *node = &w->nodes[i];
 
-      node->settings.recovery_mode = (bits & 1) != 0 ? GEMEL_RECOVERY_AUTOMATIC : GEMEL_RECOVERY_MANUAL;
+      node->settings.recovery_mode = (bits & 1) != 0 ? GEMEL_RECOVERY_AUTOMATIC
+                                                     : GEMEL_RECOVERY_MANUAL;
       node->settings.standby_level = (bits >> i & 2) != 0 ? GEMEL_LEVEL_WARM : GEMEL_LEVEL_COLD;
       node->settings.dual_master = (bits & 24) == 24;
       sim_host_look (w, node);
@@ -124,8 +125,10 @@ begin_false_refusal (SimWorld       *w,
   if (!backup->up)
     return;
   if (backup->session != 0)
-    sim_push (w, w->now_us + 1, SIM_EVENT_LINK_DOWN, backup->index, backup->life, backup->session, 0);
-  for (gint64 at_us = w->now_us + 2 * w->plan.dial_us; at_us < until_us; at_us += 4 * w->plan.dial_us)
+    sim_push (w, w->now_us + 1, SIM_EVENT_LINK_DOWN, backup->index, backup->life, backup->session,
+              0);
+  for (gint64 at_us = w->now_us + 2 * w->plan.dial_us; at_us < until_us;
+       at_us += 4 * w->plan.dial_us)
     sim_push (w, at_us, SIM_EVENT_REFUSED, backup->index, backup->life, 0, 0);
 }
 
@@ -169,7 +172,9 @@ begin_process_fault (SimWorld       *w,
         return;
       node->stopping = TRUE;
       node->restart_us = f->duration_us;
-      sim_push (w, w->now_us + node->settings.drain_timeout_us + node->settings.ready_timeout_us + 2 * node->settings.promise_us,
+      sim_push (w,
+                w->now_us + node->settings.drain_timeout_us + node->settings.ready_timeout_us +
+                  2 * node->settings.promise_us,
                 SIM_EVENT_KILL, node->index, node->life, 0, 0);
       sim_step_type (w, node, GEMEL_INPUT_STOP);
       sim_host_look (w, node);
@@ -248,7 +253,8 @@ swap_roles (SimWorld *w)
       return;
   w->nodes[0].settings.role = w->nodes[1].settings.role;
   w->nodes[1].settings.role = role;
-  disturb (w, w->now_us + 2 * w->nodes[0].settings.startup_allowance_us + 2 * w->nodes[1].settings.startup_allowance_us);
+  disturb (w, w->now_us + 2 * w->nodes[0].settings.startup_allowance_us +
+                2 * w->nodes[1].settings.startup_allowance_us);
   for (guint i = 0; i < 2; i++)
     sim_host_look (w, &w->nodes[i]);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright (C) 2026 The Gemel authors
  *
- * What a node does beside deciding: edits in its journal, posts of runtime state, and the answers
- * that the core waits for. It looks at the view and at nothing else of the core, as the daemon does.
+ * What a node does beside deciding: edits in its journal, posts of runtime state, and
+ * the answers that the core waits for. It looks at the view and at nothing else of
+ * the core, as the daemon does.
  */
 #include "sim-private.h"
 
@@ -83,7 +84,8 @@ sim_host_report (SimWorld *w,
 {
   gboolean eligible = node->has_config && !node->soft_restarting;
   gboolean config_level = node->settings.role == GEMEL_ROLE_MASTER || node->config_level;
-  gboolean synced = eligible && node->session != 0 && config_level && node->state_level && node->level != GEMEL_LEVEL_ACTIVE;
+  gboolean synced = eligible && node->session != 0 && config_level && node->state_level &&
+                    node->level != GEMEL_LEVEL_ACTIVE;
 
   if (eligible == node->told_eligible && synced == node->told_synced)
     return;
@@ -159,7 +161,8 @@ tell_journal (SimWorld *w,
   if (node->told_broken == node->journal_broken)
     return;
   node->told_broken = node->journal_broken;
-  sim_step_type (w, node, node->journal_broken ? GEMEL_INPUT_JOURNAL_FAILED : GEMEL_INPUT_JOURNAL_OK);
+  sim_step_type (w, node,
+                 node->journal_broken ? GEMEL_INPUT_JOURNAL_FAILED : GEMEL_INPUT_JOURNAL_OK);
 }
 
 /**
@@ -244,7 +247,8 @@ sim_host_edit (SimWorld *w,
     }
   else
     node->edits_in_flight++;
-  sim_push (w, at_us, SIM_EVENT_EDIT_DONE, node->index, node->life, w->n_edits, at_us > w->now_us + w->plan.journal_write_us);
+  sim_push (w, at_us, SIM_EVENT_EDIT_DONE, node->index, node->life, w->n_edits,
+            at_us > w->now_us + w->plan.journal_write_us);
   w->n_edits++;
 }
 
@@ -268,7 +272,8 @@ sim_host_edit_done (SimWorld *w,
   if (!node->view.has_authority || node->journal_broken || node->journal_len == SIM_EDITS_MAX ||
       node->journal_len != node->journal_durable)
     return;
-  entry->term = MAX (last_term, node->view.active_term != 0 ? node->view.active_term : node->view.term);
+  entry->term = MAX (last_term,
+                     node->view.active_term != 0 ? node->view.active_term : node->view.term);
   entry->edit = edit;
   entry->hash = sim_mix (sim_mix (before + entry->term) + edit + 1);
   node->journal_len++;
@@ -294,10 +299,12 @@ sim_host_post (SimWorld *w,
   SimDelta *delta;
 
   if (!node->view.may_post_state || node->quiesced || node->level != GEMEL_LEVEL_ACTIVE ||
-      node->state.epoch != node->view.active_term || !gemel_core_may_act (&node->view, sim_boot_us (w, node)))
+      node->state.epoch != node->view.active_term ||
+      !gemel_core_may_act (&node->view, sim_boot_us (w, node)))
     return;
   if (node->must_refresh)
-    sim_fail (w, "stalled-effect", "node %u acts after a pause and before any fresh exchange", node->index);
+    sim_fail (w, "stalled-effect", "node %u acts after a pause and before any fresh exchange",
+              node->index);
   node->state.seq++;
   delta = &node->deltas[node->state.seq % SIM_DELTAS];
   delta->seq = node->state.seq;
@@ -325,7 +332,8 @@ sim_host_quiesce (SimWorld *w,
                   SimNode  *node,
                   guint64   switch_id)
 {
-  gint64 drain_us = w->plan.journal_write_us + (gint64) (sim_host_draw (w) % (guint64) w->plan.pull_us) / 4;
+  gint64 drain_us = w->plan.journal_write_us +
+                    (gint64) (sim_host_draw (w) % (guint64) w->plan.pull_us) / 4;
 
   node->quiesced = TRUE;
   node->drained = FALSE;
@@ -348,7 +356,8 @@ sim_host_drained (SimWorld *w,
     return;
   if (node->edits_in_flight > 0 || node->journal_durable != node->journal_len)
     {
-      sim_push (w, w->now_us + w->plan.journal_write_us + 1, SIM_EVENT_DRAINED, node->index, node->life, switch_id, 0);
+      sim_push (w, w->now_us + w->plan.journal_write_us + 1, SIM_EVENT_DRAINED, node->index,
+                node->life, switch_id, 0);
       return;
     }
   node->drained = TRUE;

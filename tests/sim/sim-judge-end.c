@@ -19,8 +19,10 @@ gint64
 sim_calm_bound_us (const SimWorld *w)
 {
   const GemelCoreSettings *s = &w->plan.settings[0];
-  gint64                   switchover_us = s->drain_timeout_us + s->ready_timeout_us + s->promise_us;
-  gint64                   allowance_us = MAX (s->startup_allowance_us, w->plan.settings[1].startup_allowance_us);
+  gint64                   switchover_us = s->drain_timeout_us + s->ready_timeout_us +
+                         s->promise_us;
+  gint64 allowance_us = MAX (s->startup_allowance_us,
+                             w->plan.settings[1].startup_allowance_us);
 
   return 2 * allowance_us + 4 * sim_margin_us (w) + 2 * (s->recovery_delay_max_us + switchover_us) +
          40 * w->plan.pull_us + 4 * w->plan.soft_restart_us + G_TIME_SPAN_MILLISECOND;
@@ -37,15 +39,20 @@ judge_who (SimWorld *w)
       SimNode *node = &w->nodes[i];
 
       n_acting += node->view.level == GEMEL_LEVEL_ACTIVE;
-      if (node->view.level != GEMEL_LEVEL_ACTIVE && node->view.level != node->settings.standby_level)
-        sim_fail (w, "level", "node %u is at level %s in calm", i, gemel_level_to_string (node->view.level));
+      if (node->view.level != GEMEL_LEVEL_ACTIVE &&
+          node->view.level != node->settings.standby_level)
+        sim_fail (w, "level", "node %u is at level %s in calm", i,
+                  gemel_level_to_string (node->view.level));
       if (node->level != node->view.level)
-        sim_fail (w, "level", "node %u says %s and does %s", i, gemel_level_to_string (node->view.level), gemel_level_to_string (node->level));
+        sim_fail (w, "level", "node %u says %s and does %s", i,
+                  gemel_level_to_string (node->view.level), gemel_level_to_string (node->level));
     }
   if (n_acting != 1)
     sim_fail (w, "one-active", "%u nodes are active in calm: %s and %s", n_acting,
-              gemel_state_to_string (w->nodes[0].view.state), gemel_state_to_string (w->nodes[1].view.state));
-  if (master->settings.recovery_mode == GEMEL_RECOVERY_AUTOMATIC && master->view.level != GEMEL_LEVEL_ACTIVE)
+              gemel_state_to_string (w->nodes[0].view.state),
+              gemel_state_to_string (w->nodes[1].view.state));
+  if (master->settings.recovery_mode == GEMEL_RECOVERY_AUTOMATIC &&
+      master->view.level != GEMEL_LEVEL_ACTIVE)
     sim_fail (w, "one-active", "the master is not active in calm, with automatic recovery");
 }
 
@@ -57,7 +64,9 @@ judge_data (SimWorld *w)
   guint64  shorter = MIN (a->journal_len, b->journal_len);
 
   if (shorter + 3 * SIM_BATCH < MAX (a->journal_len, b->journal_len))
-    sim_fail (w, "journals", "the journals have %" G_GUINT64_FORMAT " and %" G_GUINT64_FORMAT " entries", a->journal_len, b->journal_len);
+    sim_fail (w, "journals",
+              "the journals have %" G_GUINT64_FORMAT " and %" G_GUINT64_FORMAT " entries",
+              a->journal_len, b->journal_len);
   if (shorter > 0 && a->journal[shorter - 1].hash != b->journal[shorter - 1].hash)
     sim_fail (w, "journals", "the journals differ at sequence %" G_GUINT64_FORMAT, shorter);
   if (a->state.epoch != b->state.epoch)
@@ -72,7 +81,8 @@ judge_edits (SimWorld *w)
     for (guint64 entry = 0; entry < w->nodes[i].journal_len; entry++)
       w->edit_flags[w->nodes[i].journal[entry].edit] |= SIM_EDIT_KEPT;
   for (guint edit = 0; edit < w->n_edits; edit++)
-    if ((w->edit_flags[edit] & SIM_EDIT_ACKNOWLEDGED) != 0 && (w->edit_flags[edit] & SIM_EDIT_KEPT) == 0)
+    if ((w->edit_flags[edit] & SIM_EDIT_ACKNOWLEDGED) != 0 &&
+        (w->edit_flags[edit] & SIM_EDIT_KEPT) == 0)
       {
         sim_fail (w, "edit-lost", "edit %u was acknowledged and is nowhere", edit);
         return;

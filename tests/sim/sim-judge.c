@@ -82,7 +82,8 @@ judge_message (SimWorld           *w,
                const GemelMessage *m,
                gint64              now_us)
 {
-  if (!node->core.peer.link_up || m->echo_nonce != node->core.nonce || m->echo_us < node->fresh_from_us)
+  if (!node->core.peer.link_up || m->echo_nonce != node->core.nonce ||
+      m->echo_us < node->fresh_from_us)
     return;
   node->fresh = TRUE;
   node->must_refresh = FALSE;
@@ -163,16 +164,20 @@ judge_terms (SimWorld        *w,
              const GemelView *before)
 {
   if (node->view.term < node->seen_term)
-    sim_fail (w, "term-down", "node %u went from term %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, node->index, node->seen_term, node->view.term);
+    sim_fail (w, "term-down", "node %u went from term %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT,
+              node->index, node->seen_term, node->view.term);
   node->seen_term = node->view.term;
   if (node->view.active_term == 0 || node->view.active_term == before->active_term)
     return;
   if (node->view.active_term <= node->used_term)
-    sim_fail (w, "term-reused", "node %u is active in term %" G_GUINT64_FORMAT " again", node->index, node->view.active_term);
+    sim_fail (w, "term-reused", "node %u is active in term %" G_GUINT64_FORMAT " again",
+              node->index, node->view.active_term);
   if (node->view.active_term % 2 != node->index)
     sim_fail (w, "term-parity", "node %u is active in a term of the other slot", node->index);
   if (node->view.active_term > node->durable.term)
-    sim_fail (w, "term-not-durable", "node %u is active in term %" G_GUINT64_FORMAT ", its disk says %" G_GUINT64_FORMAT, node->index, node->view.active_term, node->durable.term);
+    sim_fail (w, "term-not-durable",
+              "node %u is active in term %" G_GUINT64_FORMAT ", its disk says %" G_GUINT64_FORMAT,
+              node->index, node->view.active_term, node->durable.term);
   node->used_term = node->view.active_term;
 }
 
@@ -187,16 +192,20 @@ judge_handover (SimWorld *w,
 
   if (!h->valid || h->from == node->index)
     {
-      sim_fail (w, "switchover-lost", "node %u is active by a commit that nobody gave", node->index);
+      sim_fail (w, "switchover-lost", "node %u is active by a commit that nobody gave",
+                node->index);
       return;
     }
   if (len > node->journal_durable || (len > 0 && node->journal[len - 1].hash != h->journal_hash))
-    sim_fail (w, "switchover-lost", "node %u lacks journal entries of its predecessor", node->index);
+    sim_fail (w, "switchover-lost", "node %u lacks journal entries of its predecessor",
+              node->index);
   for (guint key = 0; key < SIM_KEYS; key++)
     if (node->values[key] < h->values[key])
-      sim_fail (w, "switchover-lost", "node %u lacks runtime state of its predecessor", node->index);
+      sim_fail (w, "switchover-lost", "node %u lacks runtime state of its predecessor",
+                node->index);
   if (sim_is_acting (w, sim_peer (w, node)) && w->frozen_until_us < w->now_us)
-    sim_fail (w, "commit-late", "node %u is active by commit while its predecessor acts", node->index);
+    sim_fail (w, "commit-late", "node %u is active by commit while its predecessor acts",
+              node->index);
 }
 
 static void
@@ -210,7 +219,8 @@ judge_pair_state (SimWorld *w,
       if (ack->value == 0 || ack->holder != node->index || ack->holder_life != node->life)
         continue;
       if (node->values[key] < ack->value)
-        sim_fail (w, "pair-state", "node %u takes over without an update that it acknowledged", node->index);
+        sim_fail (w, "pair-state", "node %u takes over without an update that it acknowledged",
+                  node->index);
     }
 }
 
@@ -221,7 +231,8 @@ judge_reason (SimWorld *w,
 {
   gint64   silent_us = now_us - node->active_heard_us;
   gint64   promise_us;
-  gint64   allowance_us = node->decided ? node->settings.failover_timeout_us : node->settings.startup_allowance_us;
+  gint64   allowance_us = node->decided ? node->settings.failover_timeout_us
+                                        : node->settings.startup_allowance_us;
   gboolean allowance_over = now_us - node->fresh_from_us >= allowance_us;
 
   if (!node->had_data && !node->forced)
@@ -231,12 +242,14 @@ judge_reason (SimWorld *w,
   if (!node->fresh && !allowance_over)
     sim_fail (w, "stale-exchange", "node %u is active on the word of an old message", node->index);
   if (silent_us < node->settings.failover_timeout_us && !node->peer_idle)
-    sim_fail (w, "early-takeover", "node %u heard its peer active %" G_GINT64_FORMAT " us ago", node->index, silent_us);
+    sim_fail (w, "early-takeover", "node %u heard its peer active %" G_GINT64_FORMAT " us ago",
+              node->index, silent_us);
   promise_us = node->promise_until_us;
   if (node->core.candidate_cause != GEMEL_CAUSE_MASTER_FIRST)
     promise_us = MAX (promise_us, node->start_promise_us);
   if (now_us < promise_us)
-    sim_fail (w, "promise", "node %u is active %" G_GINT64_FORMAT " us before its promise ends", node->index, promise_us - now_us);
+    sim_fail (w, "promise", "node %u is active %" G_GINT64_FORMAT " us before its promise ends",
+              node->index, promise_us - now_us);
 }
 
 static void
@@ -273,7 +286,8 @@ judge_commit (SimWorld        *w,
 {
   SimHandover *h = &w->handover;
 
-  if (before->state != GEMEL_STATE_HANDOVER || node->view.state != GEMEL_STATE_STANDBY || node->view.cause != GEMEL_CAUSE_COMMITTED)
+  if (before->state != GEMEL_STATE_HANDOVER || node->view.state != GEMEL_STATE_STANDBY ||
+      node->view.cause != GEMEL_CAUSE_COMMITTED)
     return;
   h->valid = TRUE;
   h->from = node->index;
@@ -291,13 +305,16 @@ judge_dual_lost (SimWorld        *w,
                  const GemelView *before)
 {
   const GemelMessage *m = &w->input.u.message;
-  gboolean            manual = node->view.recovery_mode == GEMEL_RECOVERY_MANUAL && !node->settings.dual_master && !m->dual_master;
+  gboolean            manual = node->view.recovery_mode == GEMEL_RECOVERY_MANUAL &&
+                    !node->settings.dual_master && !m->dual_master;
 
-  if (before->active_term == 0 || node->view.active_term != 0 || node->view.cause != GEMEL_CAUSE_DUAL_LOST || !manual ||
+  if (before->active_term == 0 || node->view.active_term != 0 ||
+      node->view.cause != GEMEL_CAUSE_DUAL_LOST || !manual ||
       w->input.type != GEMEL_INPUT_MESSAGE || m->recovery_mode != GEMEL_RECOVERY_MANUAL)
     return;
   if (node->since_term < m->since_term)
-    sim_fail (w, "incumbent-lost", "node %u was active first and gave way, with manual recovery", node->index);
+    sim_fail (w, "incumbent-lost", "node %u was active first and gave way, with manual recovery",
+              node->index);
 }
 
 /**
@@ -311,7 +328,8 @@ void
 sim_judge_dual (SimWorld *w)
 {
   const GemelCoreSettings *s = &w->plan.settings[0];
-  gint64                   moment_us = 2 * s->heartbeat_interval_us + s->rtt_budget_us + 4 * w->plan.term_write_us;
+  gint64                   moment_us = 2 * s->heartbeat_interval_us + s->rtt_budget_us +
+                     4 * w->plan.term_write_us;
 
   if (!sim_is_acting (w, &w->nodes[0]) || !sim_is_acting (w, &w->nodes[1]))
     {
@@ -323,8 +341,10 @@ sim_judge_dual (SimWorld *w)
       w->stats.dual_actives++;
       w->dual_since_us = w->now_us;
     }
-  if (w->now_us > MAX (w->disturbed_until_us, w->dual_since_us + moment_us) && (w->plan.loss_ppm == 0 || w->calm))
-    sim_fail (w, "dual-active", "both nodes act, %" G_GINT64_FORMAT " us after the last disturbance was over",
+  if (w->now_us > MAX (w->disturbed_until_us, w->dual_since_us + moment_us) &&
+      (w->plan.loss_ppm == 0 || w->calm))
+    sim_fail (w, "dual-active",
+              "both nodes act, %" G_GINT64_FORMAT " us after the last disturbance was over",
               w->now_us - w->disturbed_until_us);
 }
 
@@ -347,7 +367,8 @@ sim_judge_step (SimWorld        *w,
   if (before->active_term == 0 && node->view.active_term != 0)
     judge_activation (w, node);
   if (node->must_refresh && gemel_core_may_act (&node->view, sim_boot_us (w, node)))
-    sim_fail (w, "stalled-effect", "node %u may act after a pause and before any fresh exchange", node->index);
+    sim_fail (w, "stalled-effect", "node %u may act after a pause and before any fresh exchange",
+              node->index);
   if (node->view.acts_until_us != 0 || w->dual_since_us != G_MAXINT64)
     sim_judge_dual (w);
 }
@@ -373,7 +394,8 @@ sim_judge_resume (SimWorld *w,
   node->decided = node->view.active_term == 0 && node->view.state != GEMEL_STATE_UNDECIDED;
   node->fresh_from_us = sim_boot_us (w, node);
   if (gemel_core_may_act (&node->view, node->fresh_from_us))
-    sim_fail (w, "stalled-effect", "node %u may act right after a pause of %" G_GINT64_FORMAT " us", node->index, gap_us);
+    sim_fail (w, "stalled-effect", "node %u may act right after a pause of %" G_GINT64_FORMAT " us",
+              node->index, gap_us);
 }
 
 /* ---- actions ---- */
@@ -384,9 +406,11 @@ judge_send (SimWorld           *w,
             const GemelMessage *m)
 {
   if (m->active_term > node->durable.term)
-    sim_fail (w, "term-not-durable", "node %u says that it is active in a term that is not on its disk", node->index);
+    sim_fail (w, "term-not-durable",
+              "node %u says that it is active in a term that is not on its disk", node->index);
   if (m->kind == GEMEL_MESSAGE_READY && m->proposal > node->durable.term)
-    sim_fail (w, "term-not-durable", "node %u is ready in a term that is not on its disk", node->index);
+    sim_fail (w, "term-not-durable", "node %u is ready in a term that is not on its disk",
+              node->index);
   if (m->kind == GEMEL_MESSAGE_READY && node->ready_id != m->switch_id)
     sim_fail (w, "ready-early", "node %u is ready before it has caught up", node->index);
   if (m->kind == GEMEL_MESSAGE_COMMIT && node->level == GEMEL_LEVEL_ACTIVE)
@@ -401,13 +425,15 @@ may_start_switchover (SimWorld  *w,
   const GemelCoreSettings *s = &node->settings;
   SimNode                 *peer = sim_peer (w, node);
   SimNode                 *master = w->plan.roles_swapped ? &w->nodes[1] : &w->nodes[0];
-  gint64                   patience_us = 2 * (s->drain_timeout_us + s->ready_timeout_us + s->failover_timeout_us) + sim_margin_us (w);
+  gint64                   patience_us = 2 * (s->drain_timeout_us + s->ready_timeout_us +
+                            s->failover_timeout_us) +
+                       sim_margin_us (w);
 
   if (cause == GEMEL_CAUSE_USER)
     return w->now_us - MAX (node->request_us, peer->request_us) < patience_us;
   if (cause == GEMEL_CAUSE_RECOVERY)
-    return master->settings.recovery_mode == GEMEL_RECOVERY_AUTOMATIC || w->now_us - master->automatic_us < patience_us ||
-           w->disturbed_until_us > w->now_us;
+    return master->settings.recovery_mode == GEMEL_RECOVERY_AUTOMATIC ||
+           w->now_us - master->automatic_us < patience_us || w->disturbed_until_us > w->now_us;
   if (cause == GEMEL_CAUSE_STOP)
     return node->stopping;
   return cause == GEMEL_CAUSE_JOURNAL_FAILED && node->journal_broken;
@@ -426,9 +452,11 @@ sim_judge_action (SimWorld          *w,
 {
   if (action->type == GEMEL_ACTION_SEND)
     judge_send (w, node, &action->u.message);
-  else if (action->type == GEMEL_ACTION_EVENT && action->u.event.code == GEMEL_EVENT_SWITCHOVER_STARTED &&
+  else if (action->type == GEMEL_ACTION_EVENT &&
+           action->u.event.code == GEMEL_EVENT_SWITCHOVER_STARTED &&
            !may_start_switchover (w, node, action->u.event.cause))
-    sim_fail (w, "control-moved", "node %u hands over because of %s, which nobody wanted", node->index, gemel_cause_to_string (action->u.event.cause));
+    sim_fail (w, "control-moved", "node %u hands over because of %s, which nobody wanted",
+              node->index, gemel_cause_to_string (action->u.event.cause));
 }
 
 /* ---- data ---- */
@@ -451,9 +479,12 @@ sim_judge_entry (SimWorld *w,
   const SimEntry *a = &node->journal[index];
   const SimEntry *b = &peer->journal[index];
 
-  if (index >= peer->journal_len || a->term != b->term || a->hash == b->hash || w->stats.faults[SIM_FAULT_UNPAIR] + w->stats.faults[SIM_FAULT_SWAP] > 0)
+  if (index >= peer->journal_len || a->term != b->term || a->hash == b->hash ||
+      w->stats.faults[SIM_FAULT_UNPAIR] + w->stats.faults[SIM_FAULT_SWAP] > 0)
     return;
-  sim_fail (w, "log-matching", "two entries of term %" G_GUINT64_FORMAT " at sequence %" G_GUINT64_FORMAT " differ", a->term, index + 1);
+  sim_fail (w, "log-matching",
+            "two entries of term %" G_GUINT64_FORMAT " at sequence %" G_GUINT64_FORMAT " differ",
+            a->term, index + 1);
 }
 
 /**
@@ -477,10 +508,12 @@ sim_judge_full_state (SimWorld      *w,
     {
       SimPairAck *ack = &w->pair_acks[key];
 
-      if (ack->value == 0 || ack->holder != node->index || ack->holder_life != node->life || values[key] >= ack->value)
+      if (ack->value == 0 || ack->holder != node->index || ack->holder_life != node->life ||
+          values[key] >= ack->value)
         continue;
       if (ack->source_life == source_life)
-        sim_fail (w, "pair-state", "node %u loses an update of key %u that the pair acknowledged", node->index, key);
+        sim_fail (w, "pair-state", "node %u loses an update of key %u that the pair acknowledged",
+                  node->index, key);
       w->stats.state_restarts++;
       ack->value = 0;
     }

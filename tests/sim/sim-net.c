@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright (C) 2026 The Gemel authors
  *
- * The network between the nodes, and the session that the backup dials, as the link thread keeps it:
- * messages belong to a session and are dropped with it; a partition is noticed by silence; the death
- * of a process closes its sockets at once, the death of a machine does not.
+ * The network between the nodes, and the session that the backup dials, as the link thread keeps
+ * it: messages belong to a session and are dropped with it; a partition is noticed by silence; the
+ * death of a process closes its sockets at once, the death of a machine does not.
  */
 #include "sim-private.h"
 
@@ -38,8 +38,11 @@ draw_arrival (SimWorld *w,
               SimNode  *sender)
 {
   guint64 random = keyed (w, SIM_STREAM_DELAY, sender);
-  gint64  jitter_max_us = MIN (w->plan.settings[0].rtt_budget_us, w->plan.settings[0].heartbeat_interval_us) / 2;
-  gint64  at_us = w->now_us + w->plan.delay_min_us + MIN (sim_exponential (random, w->plan.delay_mean_us), jitter_max_us);
+  gint64  jitter_max_us = MIN (w->plan.settings[0].rtt_budget_us,
+                               w->plan.settings[0].heartbeat_interval_us) /
+                         2;
+  gint64 at_us = w->now_us + w->plan.delay_min_us +
+                 MIN (sim_exponential (random, w->plan.delay_mean_us), jitter_max_us);
 
   if (sender->delay_until_us > w->now_us)
     at_us += sim_exponential (sim_mix (random), sender->delay_us);
@@ -90,7 +93,8 @@ sim_send (SimWorld *w,
       if (copy != SIM_NO_PAYLOAD)
         {
           w->payloads[copy] = *p;
-          sim_push (w, at_us + w->plan.settings[0].heartbeat_interval_us / 3, SIM_EVENT_MESSAGE, 1 - from, 0, copy, 0);
+          sim_push (w, at_us + w->plan.settings[0].heartbeat_interval_us / 3, SIM_EVENT_MESSAGE,
+                    1 - from, 0, copy, 0);
         }
     }
   sim_push (w, at_us, SIM_EVENT_MESSAGE, 1 - from, 0, payload, 0);
@@ -102,7 +106,10 @@ hop_us (SimWorld *w,
         SimNode  *sender)
 {
   sender->n_sent++;
-  return w->plan.delay_min_us + MIN (sim_exponential (keyed (w, SIM_STREAM_DELAY, sender), w->plan.delay_mean_us), w->plan.settings[0].rtt_budget_us / 2) + 1;
+  return w->plan.delay_min_us +
+         MIN (sim_exponential (keyed (w, SIM_STREAM_DELAY, sender), w->plan.delay_mean_us),
+              w->plan.settings[0].rtt_budget_us / 2) +
+         1;
 }
 
 /**
@@ -131,15 +138,18 @@ sim_dial (SimWorld *w,
   if (!peer->up)
     {
       if (++node->refusals >= 2)
-        sim_push (w, w->now_us + there_us + back_us, SIM_EVENT_REFUSED, node->index, node->life, 0, 0);
+        sim_push (w, w->now_us + there_us + back_us, SIM_EVENT_REFUSED, node->index, node->life, 0,
+                  0);
       return;
     }
   node->refusals = 0;
   if (peer->paused || peer->settings.role != GEMEL_ROLE_MASTER)
     return;
   w->n_sessions++;
-  sim_push (w, w->now_us + 2 * there_us + back_us, SIM_EVENT_LINK_UP, peer->index, peer->life, w->n_sessions, 0);
-  sim_push (w, w->now_us + 2 * there_us + 2 * back_us, SIM_EVENT_LINK_UP, node->index, node->life, w->n_sessions, 0);
+  sim_push (w, w->now_us + 2 * there_us + back_us, SIM_EVENT_LINK_UP, peer->index, peer->life,
+            w->n_sessions, 0);
+  sim_push (w, w->now_us + 2 * there_us + 2 * back_us, SIM_EVENT_LINK_UP, node->index, node->life,
+            w->n_sessions, 0);
 }
 
 /**
@@ -154,7 +164,8 @@ sim_close_session (SimWorld *w,
                    SimNode  *node)
 {
   if (node->session != 0 && sim_path_is_free (w, node->index))
-    sim_push (w, w->now_us + hop_us (w, node), SIM_EVENT_LINK_DOWN, 1 - node->index, 0, node->session, 0);
+    sim_push (w, w->now_us + hop_us (w, node), SIM_EVENT_LINK_DOWN, 1 - node->index, 0,
+              node->session, 0);
   node->session = 0;
 }
 
@@ -214,5 +225,6 @@ sim_send_notice (SimWorld *w,
   node->notice_lost = FALSE;
   if (lost || !node->machine_up || node->cut_until_us > w->now_us)
     return;
-  sim_push (w, MAX (w->now_us, node->clog_until_us) + hop_us (w, node) + late_us, SIM_EVENT_NOTICE, 1 - node->index, 0, term, 0);
+  sim_push (w, MAX (w->now_us, node->clog_until_us) + hop_us (w, node) + late_us, SIM_EVENT_NOTICE,
+            1 - node->index, 0, term, 0);
 }

@@ -34,7 +34,8 @@ world_us (const SimWorld *w,
 
   if (boot_us == G_MAXINT64)
     return G_MAXINT64;
-  at_us = node->clock_world_us + passed_us - passed_us * node->drift_ppm / (1000000 + node->drift_ppm);
+  at_us = node->clock_world_us + passed_us -
+          passed_us * node->drift_ppm / (1000000 + node->drift_ppm);
   return MAX (at_us + 1, w->now_us);
 }
 
@@ -71,7 +72,8 @@ ask_persist (SimWorld          *w,
     at_us += node->term_slow_us;
   node->persist_busy_us = at_us;
   node->persists[node->n_persists++] = (SimPersist){ id, *stable };
-  sim_push (w, at_us, SIM_EVENT_PERSIST_DONE, node->index, node->life, id, node->term_error_until_us > w->now_us);
+  sim_push (w, at_us, SIM_EVENT_PERSIST_DONE, node->index, node->life, id,
+            node->term_error_until_us > w->now_us);
 }
 
 static void
@@ -101,7 +103,8 @@ sim_persist_done (SimWorld       *w,
     make_durable (node, &node->persists[0].stable);
   node->n_persists--;
   memmove (&node->persists[0], &node->persists[1], node->n_persists * sizeof node->persists[0]);
-  sim_push (w, node->paused ? node->resume_us : w->now_us, SIM_EVENT_PERSIST_TOLD, node->index, node->life, event->a, event->b);
+  sim_push (w, node->paused ? node->resume_us : w->now_us, SIM_EVENT_PERSIST_TOLD, node->index,
+            node->life, event->a, event->b);
 }
 
 /* What was under way when the process died: the disk may have done a part of it. */
@@ -109,7 +112,8 @@ static void
 crash_persists (SimWorld *w,
                 SimNode  *node)
 {
-  guint n = (guint) (sim_rand (w->plan.seed, SIM_STREAM_CRASH + node->index, node->life) % (node->n_persists + 1));
+  guint n = (guint) (sim_rand (w->plan.seed, SIM_STREAM_CRASH + node->index, node->life) %
+                     (node->n_persists + 1));
 
   if (n > 0 && node->term_error_until_us <= w->now_us)
     make_durable (node, &node->persists[n - 1].stable);
@@ -125,7 +129,8 @@ push_jittered (SimWorld    *w,
                SimEventType type,
                gint64       interval_us)
 {
-  sim_push (w, w->now_us + 1 + (gint64) (sim_host_draw (w) % (guint64) interval_us), type, node->index, node->life, 0, 0);
+  sim_push (w, w->now_us + 1 + (gint64) (sim_host_draw (w) % (guint64) interval_us), type,
+            node->index, node->life, 0, 0);
 }
 
 /**
@@ -151,8 +156,10 @@ sim_start (SimWorld *w,
   node->stopping = FALSE;
   node->life++;
   now_us = sim_boot_us (w, node);
-  gemel_core_init (&node->core, &node->settings, node->torn ? &nothing : &node->durable, !node->torn,
-                   sim_rand (w->plan.seed, SIM_STREAM_NONCE + node->index, node->life) | 1, now_us, now_us + node->wall_offset_us);
+  gemel_core_init (&node->core, &node->settings, node->torn ? &nothing : &node->durable,
+                   !node->torn,
+                   sim_rand (w->plan.seed, SIM_STREAM_NONCE + node->index, node->life) | 1, now_us,
+                   now_us + node->wall_offset_us);
   gemel_core_get_view (&node->core, &node->view);
   node->session = 0;
   node->refusals = 0;
@@ -205,9 +212,11 @@ sim_end_process (SimWorld *w,
       node->clock_boot_us = (gint64) (sim_host_draw (w) % 1000000);
     }
   else if (node->armed_term != 0)
-    sim_push (w, w->now_us + w->plan.notice_us, SIM_EVENT_NOTICE_SENT, node->index, 0, node->armed_term, 0);
+    sim_push (w, w->now_us + w->plan.notice_us, SIM_EVENT_NOTICE_SENT, node->index, 0,
+              node->armed_term, 0);
   node->armed_term = 0;
-  sim_push (w, w->now_us + MAX (down_us, w->plan.notice_us + 1), SIM_EVENT_START, node->index, 0, 0, 0);
+  sim_push (w, w->now_us + MAX (down_us, w->plan.notice_us + 1), SIM_EVENT_START, node->index, 0, 0,
+            0);
 }
 
 /**
@@ -335,14 +344,18 @@ trace_step (SimWorld        *w,
             SimNode         *node,
             const GemelView *before)
 {
-  fprintf (w->trace, "%12" G_GINT64_FORMAT " n%u input %2d", w->now_us, node->index, (int) w->input.type);
+  fprintf (w->trace, "%12" G_GINT64_FORMAT " n%u input %2d", w->now_us, node->index,
+           (int) w->input.type);
   if (w->input.type == GEMEL_INPUT_MESSAGE)
-    fprintf (w->trace, " kind %d %s term %" G_GUINT64_FORMAT " active %" G_GUINT64_FORMAT, (int) w->input.u.message.kind,
-             gemel_state_to_string (w->input.u.message.state), w->input.u.message.term, w->input.u.message.active_term);
+    fprintf (w->trace, " kind %d %s term %" G_GUINT64_FORMAT " active %" G_GUINT64_FORMAT,
+             (int) w->input.u.message.kind, gemel_state_to_string (w->input.u.message.state),
+             w->input.u.message.term, w->input.u.message.active_term);
   fprintf (w->trace, " | %s", gemel_state_to_string (node->view.state));
   if (node->view.state != before->state)
-    fprintf (w->trace, " <- %s (%s)", gemel_state_to_string (before->state), gemel_cause_to_string (node->view.cause));
-  fprintf (w->trace, " term %" G_GUINT64_FORMAT " active %" G_GUINT64_FORMAT " |", node->view.term, node->view.active_term);
+    fprintf (w->trace, " <- %s (%s)", gemel_state_to_string (before->state),
+             gemel_cause_to_string (node->view.cause));
+  fprintf (w->trace, " term %" G_GUINT64_FORMAT " active %" G_GUINT64_FORMAT " |", node->view.term,
+           node->view.active_term);
   for (guint i = 0; i < w->actions.n; i++)
     {
       const GemelAction *a = &w->actions.v[i];
@@ -353,7 +366,8 @@ trace_step (SimWorld        *w,
       else if (a->type == GEMEL_ACTION_EVENT)
         fprintf (w->trace, ":%s", gemel_event_info (a->u.event.code)->token);
       else if (a->type == GEMEL_ACTION_REPLY)
-        fprintf (w->trace, ":%s", a->u.reply.done ? "done" : gemel_cause_to_string (a->u.reply.cause));
+        fprintf (w->trace, ":%s",
+                 a->u.reply.done ? "done" : gemel_cause_to_string (a->u.reply.cause));
     }
   fputc ('\n', w->trace);
 }
@@ -378,8 +392,9 @@ sim_step (SimWorld *w,
   gemel_core_get_view (&node->core, &node->view);
   w->steps++;
   w->stats.edges |= node->core.edges_taken;
-  w->fingerprint = sim_mix (w->fingerprint ^ (guint64) w->now_us) + ((guint64) w->input.type << 32) +
-                   ((guint64) node->view.state << 24) + (node->view.term << 8) + w->actions.n * 2 + node->index;
+  w->fingerprint = sim_mix (w->fingerprint ^ (guint64) w->now_us) +
+                   ((guint64) w->input.type << 32) + ((guint64) node->view.state << 24) +
+                   (node->view.term << 8) + w->actions.n * 2 + node->index;
   if (w->trace != NULL)
     trace_step (w, node, &before);
   node->tick_us = world_us (w, node, w->actions.next_deadline_us);

@@ -26,9 +26,10 @@ typedef struct
   {                                                                               \
 #    member, G_STRUCT_OFFSET(SimPlan, member), sizeof(((SimPlan *) NULL)->member) \
   }
-#define NODE_FIELD(member)                                                                            \
-  {                                                                                                   \
-#    member, G_STRUCT_OFFSET(GemelCoreSettings, member), sizeof(((GemelCoreSettings *) NULL)->member) \
+#define NODE_FIELD(member)                               \
+  {                                                      \
+#    member, G_STRUCT_OFFSET(GemelCoreSettings, member), \
+      sizeof(((GemelCoreSettings *) NULL)->member)       \
   }
 
 static const Field plan_fields[] = {
@@ -178,7 +179,8 @@ sim_plan_print (const SimPlan *plan,
   if (plan->mutant != 0)
     fprintf (out, "mutant %s\n", sim_mutant_name (plan->mutant));
   for (guint i = 0; i < G_N_ELEMENTS (plan_fields); i++)
-    fprintf (out, "set %s %" G_GINT64_FORMAT "\n", plan_fields[i].name, get_field (plan, &plan_fields[i]));
+    fprintf (out, "set %s %" G_GINT64_FORMAT "\n", plan_fields[i].name,
+             get_field (plan, &plan_fields[i]));
   for (guint node = 0; node < 2; node++)
     for (guint i = 0; i < G_N_ELEMENTS (node_fields); i++)
       fprintf (out, "node %u %s %" G_GINT64_FORMAT "\n", node, node_fields[i].name,
@@ -220,8 +222,9 @@ parse_fault (SimPlan *plan,
     return FALSE;
   while (type < SIM_N_FAULTS && strcmp (fault_names[type], words[2]) != 0)
     type++;
-  if (type == SIM_N_FAULTS || !parse_number (words[1], &f->at_us) || !parse_number (words[3], &node) ||
-      node < 0 || node > 1 || !parse_number (words[4], &f->duration_us) || !parse_number (words[5], &f->amount))
+  if (type == SIM_N_FAULTS || !parse_number (words[1], &f->at_us) ||
+      !parse_number (words[3], &node) || node < 0 || node > 1 ||
+      !parse_number (words[4], &f->duration_us) || !parse_number (words[5], &f->amount))
     return FALSE;
   f->type = type;
   f->node = (guint) node;
@@ -249,8 +252,8 @@ parse_line (SimPlan *plan,
         set_field (plan, field, value);
       return field != NULL;
     }
-  if (n == 4 && strcmp (words[0], "node") == 0 && parse_number (words[1], &node) && node >= 0 && node < 2 &&
-      parse_number (words[3], &value))
+  if (n == 4 && strcmp (words[0], "node") == 0 && parse_number (words[1], &node) && node >= 0 &&
+      node < 2 && parse_number (words[3], &value))
     {
       field = find_field (node_fields, G_N_ELEMENTS (node_fields), words[2]);
       if (field != NULL)
@@ -268,10 +271,11 @@ is_usable (const SimPlan *plan)
 
   return gemel_core_settings_check (&plan->settings[0], problem, sizeof problem) &&
          gemel_core_settings_check (&plan->settings[1], problem, sizeof problem) &&
-         plan->settings[0].slot == 0 && plan->settings[1].slot == 1 && plan->steps > 0 && plan->chaos_us > 0 &&
-         plan->delay_min_us >= 0 && plan->delay_mean_us >= 0 && plan->term_write_us >= 0 &&
-         plan->journal_write_us >= 0 && plan->dial_us > 0 && plan->link_timeout_us > 0 && plan->notice_us >= 0 &&
-         plan->edit_us > 0 && plan->post_us > 0 && plan->pull_us > 0 && plan->soft_restart_us > 0 &&
+         plan->settings[0].slot == 0 && plan->settings[1].slot == 1 && plan->steps > 0 &&
+         plan->chaos_us > 0 && plan->delay_min_us >= 0 && plan->delay_mean_us >= 0 &&
+         plan->term_write_us >= 0 && plan->journal_write_us >= 0 && plan->dial_us > 0 &&
+         plan->link_timeout_us > 0 && plan->notice_us >= 0 && plan->edit_us > 0 &&
+         plan->post_us > 0 && plan->pull_us > 0 && plan->soft_restart_us > 0 &&
          plan->journal_keep > 0;
 }
 
@@ -304,7 +308,8 @@ sim_plan_load (SimPlan    *plan,
         continue;
       if (!parse_line (plan, words))
         {
-          g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA, "%s line %u is not part of a plan: \"%s\"", path, i + 1, lines[i]);
+          g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_DATA,
+                       "%s line %u is not part of a plan: \"%s\"", path, i + 1, lines[i]);
           return FALSE;
         }
     }

@@ -59,12 +59,14 @@ draw_swarm_timers (GemelCoreSettings *s,
   s->heartbeat_interval_us = hb;
   s->rtt_budget_us = draw_range (d, MAX (1000, hb / 2), MAX (1000, 3 * hb));
   s->stall_limit_us = draw_range (d, hb * 3 / 2 + 1, hb * 4);
-  s->lease_us = MAX (s->rtt_budget_us + 2 * hb, s->stall_limit_us + 1000) + draw_range (d, 0, 2 * hb);
+  s->lease_us = MAX (s->rtt_budget_us + 2 * hb, s->stall_limit_us + 1000) +
+                draw_range (d, 0, 2 * hb);
   s->drift_ppm = (guint) draw_range (d, 1000, 30000);
   s->promise_us = s->lease_us * (1000000 + s->drift_ppm) / (1000000 - s->drift_ppm) + 1 +
                   (hb <= 20000 ? 3000 : 100000) + draw_range (d, 0, hb);
   s->failover_timeout_us = MAX (3 * hb, s->stall_limit_us) + draw_range (d, 0, 10 * hb);
-  s->startup_allowance_us = MAX (s->promise_us, s->failover_timeout_us) * draw_range (d, 10, 60) / 10;
+  s->startup_allowance_us = MAX (s->promise_us, s->failover_timeout_us) * draw_range (d, 10, 60) /
+                            10;
   s->drain_timeout_us = 10000 + draw_range (d, hb, 30 * hb);
   s->ready_timeout_us = 10000 + draw_range (d, hb, 30 * hb);
 }
@@ -95,7 +97,8 @@ draw_settings (SimPlan *plan,
   for (guint i = 0; i < 2; i++)
     {
       plan->settings[i].slot = i;
-      plan->settings[i].role = (i == 0) != plan->roles_swapped ? GEMEL_ROLE_MASTER : GEMEL_ROLE_BACKUP;
+      plan->settings[i].role = (i == 0) != plan->roles_swapped ? GEMEL_ROLE_MASTER
+                                                               : GEMEL_ROLE_BACKUP;
     }
 }
 
@@ -189,7 +192,8 @@ add_fault (SimPlan     *plan,
   f->at_us = draw_range (d, 0, plan->chaos_us * 9 / 10);
   /* Faults that meet are worth more than faults alone. */
   if (plan->n_faults > 0 && draw_chance (d, 40))
-    f->at_us = MIN (plan->faults[plan->n_faults - 1].at_us + draw_log (d, 10, 2 * s->failover_timeout_us),
+    f->at_us = MIN (plan->faults[plan->n_faults - 1].at_us +
+                      draw_log (d, 10, 2 * s->failover_timeout_us),
                     plan->chaos_us * 9 / 10);
   f->duration_us = draw_log (d, s->heartbeat_interval_us / 2, longest);
   f->amount = draw_amount (plan, type, d);
@@ -208,29 +212,35 @@ add_exactly (SimPlan     *plan,
     plan->faults[plan->n_faults++] = (SimFault){ at_us, type, node, duration_us, amount };
 }
 
-/* A switchover that is disturbed while it is under way: chance alone rarely hits so short a time. */
+/* A switchover that is disturbed while it is under way: chance alone rarely hits so short a time.
+ */
 static void
 add_disturbed_switchover (SimPlan *plan,
                           Draw    *d)
 {
-  static const SimFaultType disturbances[] = { SIM_FAULT_JOURNAL_ERROR, SIM_FAULT_VM_PAUSE, SIM_FAULT_SWAP, SIM_FAULT_CRASH,
-                                               SIM_FAULT_PAUSE, SIM_FAULT_CUT, SIM_FAULT_SETTINGS, SIM_FAULT_FORCE,
-                                               SIM_FAULT_STOP, SIM_FAULT_LATE_COMMIT, SIM_FAULT_TERM_ERROR };
-  const GemelCoreSettings  *s = &plan->settings[0];
-  gint64                    at_us = draw_range (d, plan->chaos_us / 20, plan->chaos_us * 9 / 10);
-  gint64                    later_us = at_us + draw_log (d, MAX (plan->delay_min_us, 10), 2 * s->heartbeat_interval_us);
-  gint64                    duration_us = draw_range (d, s->failover_timeout_us / 2, 3 * s->failover_timeout_us);
-  guint                     node = (guint) draw_range (d, 0, 1);
+  static const SimFaultType disturbances[] = {
+    SIM_FAULT_JOURNAL_ERROR, SIM_FAULT_VM_PAUSE, SIM_FAULT_SWAP, SIM_FAULT_CRASH,
+    SIM_FAULT_PAUSE, SIM_FAULT_CUT, SIM_FAULT_SETTINGS, SIM_FAULT_FORCE,
+    SIM_FAULT_STOP, SIM_FAULT_LATE_COMMIT, SIM_FAULT_TERM_ERROR
+  };
+  const GemelCoreSettings *s = &plan->settings[0];
+  gint64                   at_us = draw_range (d, plan->chaos_us / 20, plan->chaos_us * 9 / 10);
+  gint64                   later_us = at_us +
+                    draw_log (d, MAX (plan->delay_min_us, 10), 2 * s->heartbeat_interval_us);
+  gint64 duration_us = draw_range (d, s->failover_timeout_us / 2, 3 * s->failover_timeout_us);
+  guint  node = (guint) draw_range (d, 0, 1);
 
   add_exactly (plan, SIM_FAULT_SWITCHOVER, node, at_us, 0, 0);
   if (draw_chance (d, 60))
     {
-      add_exactly (plan, disturbances[draw (d) % G_N_ELEMENTS (disturbances)], (guint) draw_range (d, 0, 1), later_us, duration_us,
+      add_exactly (plan, disturbances[draw (d) % G_N_ELEMENTS (disturbances)],
+                   (guint) draw_range (d, 0, 1), later_us, duration_us,
                    draw_range (d, 0, s->heartbeat_interval_us));
       return;
     }
   /* Aborted and asked for again, while the word of it gets lost. */
-  add_exactly (plan, SIM_FAULT_LOSS, node, later_us, draw_log (d, 1000, s->heartbeat_interval_us), 700000);
+  add_exactly (plan, SIM_FAULT_LOSS, node, later_us, draw_log (d, 1000, s->heartbeat_interval_us),
+               700000);
   add_exactly (plan, SIM_FAULT_ABORT, node, later_us + 1, 0, 0);
   add_exactly (plan, SIM_FAULT_SWITCHOVER, node, later_us + 2, 0, 0);
 }
@@ -248,7 +258,8 @@ add_early_order (SimPlan *plan,
     return;
   add_exactly (plan, SIM_FAULT_CUT, node, at_us, s->failover_timeout_us, 0);
   add_exactly (plan, SIM_FAULT_CRASH, node, at_us + 1, 1, 0);
-  add_exactly (plan, SIM_FAULT_FORCE, node, at_us + plan->notice_us + draw_range (d, 2, s->startup_allowance_us / 2), 0, 0);
+  add_exactly (plan, SIM_FAULT_FORCE, node,
+               at_us + plan->notice_us + draw_range (d, 2, s->startup_allowance_us / 2), 0, 0);
 }
 
 static int
@@ -269,8 +280,10 @@ compare_faults (gconstpointer a,
 static SimFaultType
 draw_type (Draw *d)
 {
-  static const SimFaultType often[] = { SIM_FAULT_CRASH, SIM_FAULT_PAUSE, SIM_FAULT_CUT, SIM_FAULT_CUT_ONE_WAY,
-                                        SIM_FAULT_SWITCHOVER, SIM_FAULT_SWITCHOVER, SIM_FAULT_MACHINE_CRASH };
+  static const SimFaultType often[] = { SIM_FAULT_CRASH, SIM_FAULT_PAUSE,
+                                        SIM_FAULT_CUT, SIM_FAULT_CUT_ONE_WAY,
+                                        SIM_FAULT_SWITCHOVER, SIM_FAULT_SWITCHOVER,
+                                        SIM_FAULT_MACHINE_CRASH };
 
   if (draw_chance (d, 50))
     return often[draw (d) % G_N_ELEMENTS (often)];

@@ -29,7 +29,8 @@ still_fails (Shrinker      *s,
     return FALSE;
   s->left--;
   s->used++;
-  return !sim_run (s->world, plan, NULL, NULL, &verdict) && strcmp (verdict.invariant, s->wanted->invariant) == 0;
+  return !sim_run (s->world, plan, NULL, NULL, &verdict) &&
+         strcmp (verdict.invariant, s->wanted->invariant) == 0;
 }
 
 static gboolean
@@ -40,7 +41,8 @@ try_without (Shrinker *s,
 {
   SimPlan candidate = *plan;
 
-  memmove (&candidate.faults[first], &candidate.faults[first + n], (plan->n_faults - first - n) * sizeof candidate.faults[0]);
+  memmove (&candidate.faults[first], &candidate.faults[first + n],
+           (plan->n_faults - first - n) * sizeof candidate.faults[0]);
   candidate.n_faults -= n;
   if (!still_fails (s, &candidate))
     return FALSE;
@@ -108,7 +110,8 @@ static void
 quieten (Shrinker *s,
          SimPlan  *plan)
 {
-  gint64 *const troubles[] = { &plan->loss_ppm, &plan->drift_ppm[0], &plan->drift_ppm[1], &plan->backup_is_new };
+  gint64 *const troubles[] = { &plan->loss_ppm, &plan->drift_ppm[0], &plan->drift_ppm[1],
+                               &plan->backup_is_new };
 
   for (guint i = 0; i < G_N_ELEMENTS (troubles); i++)
     {

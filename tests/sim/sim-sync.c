@@ -55,7 +55,9 @@ plan_config (SimWorld         *w,
 
   facts.same_lineage = !pull->u.pull.config_reset;
   sim_fill_position (node, node->journal_durable, &facts.head);
-  facts.base_seq = node->journal_durable > (guint64) w->plan.journal_keep ? node->journal_durable - (guint64) w->plan.journal_keep : 0;
+  facts.base_seq = node->journal_durable > (guint64) w->plan.journal_keep
+                     ? node->journal_durable - (guint64) w->plan.journal_keep
+                     : 0;
   facts.puller_known = have->seq >= facts.base_seq && have->seq <= node->journal_durable;
   if (facts.puller_known)
     {
@@ -65,20 +67,25 @@ plan_config (SimWorld         *w,
       facts.term_at_puller = here.term;
       memcpy (facts.hash_at_puller, here.hash, GEMEL_HASH_BYTES);
     }
-  facts.tail_bytes = node->journal_durable > have->seq ? (node->journal_durable - have->seq) * ENTRY_BYTES : 0;
+  facts.tail_bytes = node->journal_durable > have->seq
+                       ? (node->journal_durable - have->seq) * ENTRY_BYTES
+                       : 0;
   facts.full_bytes = node->journal_durable * ENTRY_BYTES + ENTRY_BYTES;
   answer->u.answer.config_plan = gemel_position_plan (&facts, have, &reason);
   answer->u.answer.config_len = node->journal_durable;
-  if (answer->u.answer.config_plan == GEMEL_SYNC_EQUAL || answer->u.answer.config_plan == GEMEL_SYNC_TAIL)
+  if (answer->u.answer.config_plan == GEMEL_SYNC_EQUAL ||
+      answer->u.answer.config_plan == GEMEL_SYNC_TAIL)
     node->peer_has = have->seq;
   if (answer->u.answer.config_plan == GEMEL_SYNC_TAIL)
     {
       answer->u.answer.first = have->seq;
       answer->u.answer.n_entries = (guint) MIN (node->journal_durable - have->seq, SIM_BATCH);
-      memcpy (answer->u.answer.entries, &node->journal[have->seq], answer->u.answer.n_entries * sizeof (SimEntry));
+      memcpy (answer->u.answer.entries, &node->journal[have->seq],
+              answer->u.answer.n_entries * sizeof (SimEntry));
     }
   else if (answer->u.answer.config_plan != GEMEL_SYNC_EQUAL)
-    answer->u.answer.full = g_memdup2 (node->journal, (node->journal_durable + 1) * sizeof (SimEntry));
+    answer->u.answer.full = g_memdup2 (node->journal,
+                                       (node->journal_durable + 1) * sizeof (SimEntry));
 }
 
 static void
@@ -92,7 +99,8 @@ plan_state (SimNode          *node,
   if (pull->u.pull.state_reset)
     have.epoch = 0;
   answer->u.answer.state_head = node->state;
-  answer->u.answer.state_plan = gemel_state_plan (&node->state, node->deltas_base + 1, &have, &reason);
+  answer->u.answer.state_plan = gemel_state_plan (&node->state, node->deltas_base + 1, &have,
+                                                  &reason);
   if (answer->u.answer.state_plan == GEMEL_SYNC_TAIL)
     {
       answer->u.answer.n_deltas = (guint) MIN (node->state.seq - have.seq, SIM_BATCH);
@@ -114,14 +122,16 @@ acknowledge (SimWorld         *w,
   if (have->epoch != node->state.epoch || !pull->u.pull.standing_by || pull->u.pull.state_reset ||
       have->seq < node->deltas_base)
     return;
-  for (guint64 seq = MAX (node->deltas_base, node->acked_seq) + 1; seq <= MIN (have->seq, node->state.seq); seq++)
+  for (guint64 seq = MAX (node->deltas_base, node->acked_seq) + 1;
+       seq <= MIN (have->seq, node->state.seq); seq++)
     {
       const SimDelta *delta = &node->deltas[seq % SIM_DELTAS];
       SimPairAck     *ack = &w->pair_acks[delta->key];
 
       if (delta->value <= ack->value)
         continue;
-      *ack = (SimPairAck){ delta->value, node->index, node->life, 1 - node->index, pull->u.pull.life };
+      *ack = (SimPairAck){ delta->value, node->index, node->life, 1 - node->index,
+                           pull->u.pull.life };
       w->stats.pair_acks++;
     }
   node->acked_seq = MAX (node->acked_seq, MIN (have->seq, node->state.seq));
@@ -130,7 +140,8 @@ acknowledge (SimWorld         *w,
 static gboolean
 is_state_source (const SimNode *node)
 {
-  return node->view.active_term != 0 && node->view.active_term == node->state.epoch && node->level == GEMEL_LEVEL_ACTIVE;
+  return node->view.active_term != 0 && node->view.active_term == node->state.epoch &&
+         node->level == GEMEL_LEVEL_ACTIVE;
 }
 
 static SimPayload *
@@ -221,7 +232,8 @@ take_full_config (SimWorld         *w,
   guint64 len = payload->u.answer.config_len;
   guint64 same = 0;
 
-  while (same < MIN (len, node->journal_len) && node->journal[same].hash == payload->u.answer.full[same].hash)
+  while (same < MIN (len, node->journal_len) &&
+         node->journal[same].hash == payload->u.answer.full[same].hash)
     same++;
   keep_tail (w, node, same);
   memcpy (node->journal, payload->u.answer.full, len * sizeof (SimEntry));
@@ -230,7 +242,8 @@ take_full_config (SimWorld         *w,
   node->has_config = TRUE;
   node->config_reset = FALSE;
   node->soft_restarting = TRUE;
-  sim_push (w, w->now_us + w->plan.soft_restart_us, SIM_EVENT_SOFT_RESTARTED, node->index, node->life, 0, 0);
+  sim_push (w, w->now_us + w->plan.soft_restart_us, SIM_EVENT_SOFT_RESTARTED, node->index,
+            node->life, 0, 0);
 }
 
 /* Returns whether another pull would bring more. */
@@ -247,13 +260,16 @@ take_config (SimWorld         *w,
   for (guint i = 0; plan == GEMEL_SYNC_TAIL && i < payload->u.answer.n_entries; i++)
     {
       const SimEntry *entry = &payload->u.answer.entries[i];
-      guint64         before = node->journal_len == 0 ? 0 : node->journal[node->journal_len - 1].hash;
+      guint64         before = node->journal_len == 0 ? 0
+                                                      : node->journal[node->journal_len - 1].hash;
 
-      if (first + i != node->journal_len || entry->hash != sim_mix (sim_mix (before + entry->term) + entry->edit + 1))
+      if (first + i != node->journal_len ||
+          entry->hash != sim_mix (sim_mix (before + entry->term) + entry->edit + 1))
         continue;
       node->journal[node->journal_len++] = *entry;
       sim_judge_entry (w, node, node->journal_len - 1);
-      sim_push (w, w->now_us + w->plan.journal_write_us, SIM_EVENT_SYNCED, node->index, node->life, node->journal_len, 0);
+      sim_push (w, w->now_us + w->plan.journal_write_us, SIM_EVENT_SYNCED, node->index, node->life,
+                node->journal_len, 0);
     }
   node->config_level = node->journal_len == payload->u.answer.config_len;
   if (node->config_level)
@@ -269,8 +285,9 @@ take_state (SimWorld         *w,
   GemelSyncPlan plan = payload->u.answer.state_plan;
 
   /* What was overtaken by newer deltas of the same term is old. */
-  if (plan == GEMEL_SYNC_FULL && (node->state_reset || node->state.epoch != payload->u.answer.state_head.epoch ||
-                                  node->state.seq <= payload->u.answer.state_head.seq))
+  if (plan == GEMEL_SYNC_FULL &&
+      (node->state_reset || node->state.epoch != payload->u.answer.state_head.epoch ||
+       node->state.seq <= payload->u.answer.state_head.seq))
     {
       sim_judge_full_state (w, node, payload->u.answer.values, payload->u.answer.life);
       memcpy (node->values, payload->u.answer.values, sizeof node->values);
@@ -307,7 +324,8 @@ sim_on_answer (SimWorld         *w,
   gboolean follows = node->level != GEMEL_LEVEL_ACTIVE &&
                      payload->u.answer.state_head.epoch >= node->state.epoch;
 
-  if (payload->u.answer.config_source && node->settings.role == GEMEL_ROLE_BACKUP && !node->journal_broken)
+  if (payload->u.answer.config_source && node->settings.role == GEMEL_ROLE_BACKUP &&
+      !node->journal_broken)
     more |= take_config (w, node, payload);
   if (payload->u.answer.state_source && follows)
     more |= take_state (w, node, payload);

@@ -104,8 +104,12 @@ reset (SimWorld      *w,
   for (guint i = 0; i < plan->n_faults; i++)
     sim_push (w, plan->faults[i].at_us, SIM_EVENT_FAULT, plan->faults[i].node, 0, i, 0);
   sim_push (w, plan->chaos_us, SIM_EVENT_CALM, 0, 0, 0, 0);
-  sim_push (w, plan->chaos_us + 2 * sim_margin_us (w) + plan->settings[0].startup_allowance_us, SIM_EVENT_REPAIR, 0, 0, 0, 0);
-  sim_push (w, plan->chaos_us + 2 * sim_margin_us (w) + plan->settings[0].startup_allowance_us + sim_calm_bound_us (w), SIM_EVENT_JUDGE, 0, 0, 0, 0);
+  sim_push (w, plan->chaos_us + 2 * sim_margin_us (w) + plan->settings[0].startup_allowance_us,
+            SIM_EVENT_REPAIR, 0, 0, 0, 0);
+  sim_push (w,
+            plan->chaos_us + 2 * sim_margin_us (w) + plan->settings[0].startup_allowance_us +
+              sim_calm_bound_us (w),
+            SIM_EVENT_JUDGE, 0, 0, 0, 0);
 }
 
 /* ---- events ---- */
@@ -186,7 +190,8 @@ on_periodic (SimWorld       *w,
   if (event->type == SIM_EVENT_DIAL)
     {
       sim_dial (w, node);
-      again (w, event, w->plan.dial_us / 2 + 1 + (gint64) (sim_host_draw (w) % (guint64) w->plan.dial_us));
+      again (w, event,
+             w->plan.dial_us / 2 + 1 + (gint64) (sim_host_draw (w) % (guint64) w->plan.dial_us));
     }
   else if (event->type == SIM_EVENT_IDLE)
     {
@@ -196,12 +201,14 @@ on_periodic (SimWorld       *w,
   else if (event->type == SIM_EVENT_EDIT)
     {
       sim_host_edit (w, node);
-      again (w, event, w->plan.edit_us / 2 + 1 + (gint64) (sim_host_draw (w) % (guint64) w->plan.edit_us));
+      again (w, event,
+             w->plan.edit_us / 2 + 1 + (gint64) (sim_host_draw (w) % (guint64) w->plan.edit_us));
     }
   else if (event->type == SIM_EVENT_POST)
     {
       sim_host_post (w, node);
-      again (w, event, w->plan.post_us / 2 + 1 + (gint64) (sim_host_draw (w) % (guint64) w->plan.post_us));
+      again (w, event,
+             w->plan.post_us / 2 + 1 + (gint64) (sim_host_draw (w) % (guint64) w->plan.post_us));
     }
   else
     {

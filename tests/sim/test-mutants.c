@@ -54,7 +54,8 @@ find_failure (SimWorld          *world,
     {
       sim_plan_from_seed (plan, seed, STEPS);
       plan->mutant = e->mutant;
-      if (!sim_run (world, plan, NULL, NULL, ret_verdict) && is_expected (e, ret_verdict->invariant))
+      if (!sim_run (world, plan, NULL, NULL, ret_verdict) &&
+          is_expected (e, ret_verdict->invariant))
         return TRUE;
     }
   return FALSE;
@@ -74,7 +75,8 @@ test_mutant_is_caught (gconstpointer data)
       g_test_fail ();
       return;
     }
-  g_test_message ("%s: seed %" G_GUINT64_FORMAT ", %s: %s", sim_mutant_name (e->mutant), plan->seed, verdict.invariant, verdict.detail);
+  g_test_message ("%s: seed %" G_GUINT64_FORMAT ", %s: %s", sim_mutant_name (e->mutant), plan->seed,
+                  verdict.invariant, verdict.detail);
   /* It is the mutation that breaks it, not the seed. */
   plan->mutant = 0;
   g_assert_true (sim_run (world, plan, NULL, NULL, &verdict));
@@ -130,11 +132,13 @@ main (int    argc,
       char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_summary ("Each deliberate fault of the core is caught by the invariant that stands for it.");
+  g_test_summary ("Each deliberate fault of the core is caught by the invariant that stands for "
+                  "it.");
   g_test_add_func ("/sim/mutants/all-are-expected", test_every_mutant_is_expected);
   for (guint i = 0; i < G_N_ELEMENTS (expectations); i++)
     {
-      g_autofree char *path = g_strdup_printf ("/sim/mutants/%s-is-caught", sim_mutant_name (expectations[i].mutant));
+      g_autofree char *path = g_strdup_printf ("/sim/mutants/%s-is-caught",
+                                               sim_mutant_name (expectations[i].mutant));
 
       g_test_add_data_func (path, &expectations[i], test_mutant_is_caught);
     }

@@ -197,13 +197,19 @@ main (int    argc,
       char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_summary ("Plans are valid and complete, a seed is one run and no other, and saved plans replay.");
+  g_test_summary ("Plans are valid and complete, a seed is one run and no other, and saved plans "
+                  "replay.");
   g_test_add_func ("/sim/plan/settings-are-always-valid", test_plan_settings_are_valid);
   g_test_add_func ("/sim/plan/has-every-allowed-fault", test_plan_has_every_allowed_fault);
-  g_test_add ("/sim/run/is-the-same-twice", Fixture, NULL, set_up, test_run_is_the_same_twice, tear_down);
-  g_test_add ("/sim/run/takes-all-its-steps", Fixture, NULL, set_up, test_run_takes_all_its_steps, tear_down);
-  g_test_add ("/sim/replay/is-the-same-run", Fixture, NULL, set_up, test_replay_is_the_same_run, tear_down);
-  g_test_add ("/sim/replay/refuses-bad-plans", Fixture, NULL, set_up, test_bad_plans_are_refused, tear_down);
-  g_test_add ("/sim/replay/refuses-too-many-faults", Fixture, NULL, set_up, test_too_many_faults_are_refused, tear_down);
+  g_test_add ("/sim/run/is-the-same-twice", Fixture, NULL, set_up, test_run_is_the_same_twice,
+              tear_down);
+  g_test_add ("/sim/run/takes-all-its-steps", Fixture, NULL, set_up, test_run_takes_all_its_steps,
+              tear_down);
+  g_test_add ("/sim/replay/is-the-same-run", Fixture, NULL, set_up, test_replay_is_the_same_run,
+              tear_down);
+  g_test_add ("/sim/replay/refuses-bad-plans", Fixture, NULL, set_up, test_bad_plans_are_refused,
+              tear_down);
+  g_test_add ("/sim/replay/refuses-too-many-faults", Fixture, NULL, set_up,
+              test_too_many_faults_are_refused, tear_down);
   return g_test_run ();
 }

@@ -25,7 +25,7 @@ say (guint64 number)
 }
 
 /* Four writes are always under way; a number is said when its entry was acknowledged. */
-static void
+G_GNUC_NORETURN static void
 child_write (const char *path)
 {
   g_autoptr (GemelConfigDb) db = fixture_open_config (path);
@@ -49,7 +49,7 @@ child_write (const char *path)
     }
 }
 
-static void
+G_GNUC_NORETURN static void
 child_replace (const char *path)
 {
   g_autoptr (GemelConfigDb) db = fixture_open_config (path);
@@ -89,7 +89,7 @@ on_term_persisted (guint64       id,
   *(volatile gint *) user_data = (gint) id;
 }
 
-static void
+G_GNUC_NORETURN static void
 child_term (const char *path)
 {
   static gint               done;

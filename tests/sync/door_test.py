@@ -1,7 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # Copyright (C) 2026 The Gemel authors
-"""The Python client against real doors; test-door.c passes the descriptors of a state, a config and a history door."""
+"""The Python client against real doors.
+
+test-door.c passes the descriptors of a state, a config and a history door.
+"""
 import os
 import sys
 

@@ -237,7 +237,8 @@ sync_node_start (SyncNode *node)
   (void) g_mkdir (history, 0700);
   node->config = gemel_config_db_open (config, node->uuid, on_config_changed, node, &error);
   g_assert_no_error (error);
-  node->history = gemel_history_open (history, node->uuid, 64 * 1024 * 1024, &history_port, node, &error);
+  node->history = gemel_history_open (history, node->uuid, 64 * 1024 * 1024, &history_port, node,
+                                      &error);
   g_assert_no_error (error);
   node->options.keys = &node->keys;
   node->options.config = node->config;
@@ -247,7 +248,8 @@ sync_node_start (SyncNode *node)
   g_mutex_lock (&node->lock);
   node->sync = sync;
   g_mutex_unlock (&node->lock);
-  node->listener = gemel_listener_new (&node->keys, "127.0.0.1", 0, &listener_callbacks, node, &error);
+  node->listener = gemel_listener_new (&node->keys, "127.0.0.1", 0, &listener_callbacks, node,
+                                       &error);
   g_assert_no_error (error);
   gemel_sync_set_view (node->sync, &node->view);
 }
@@ -352,7 +354,8 @@ void
 sync_node_connect (SyncNode *master,
                    SyncNode *backup)
 {
-  g_autofree char *address = g_strdup_printf ("127.0.0.1:%u", gemel_listener_get_port (master->listener));
+  g_autofree char *address = g_strdup_printf ("127.0.0.1:%u",
+                                              gemel_listener_get_port (master->listener));
 
   gemel_listener_set_peer (master->listener, backup->keys.pin);
   gemel_sync_set_peer (master->sync, NULL, backup->keys.pin, TRUE);
@@ -436,7 +439,8 @@ sync_node_write (SyncNode        *node,
 {
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GBytes)       bytes = value != NULL ? g_bytes_new (value, strlen (value)) : NULL;
-  GPtrArray               *ops = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_config_op_free);
+  GDestroyNotify           free_one = (GDestroyNotify) gemel_config_op_free;
+  GPtrArray               *ops = g_ptr_array_new_with_free_func (free_one);
 
   g_ptr_array_add (ops, gemel_config_op_new ("test", key, bytes));
   gemel_sync_config_write_async (node->sync, ops, wanted, NULL, on_result, &result);
@@ -461,7 +465,8 @@ sync_node_read (SyncNode   *node,
   gemel_config_db_get_async (node->config, "test", key, NULL, on_result, &result);
   wait_until (result != NULL);
   bytes = gemel_config_db_get_finish (node->config, result, NULL);
-  return bytes != NULL ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)) : NULL;
+  return bytes != NULL ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes))
+                       : NULL;
 }
 
 /**
@@ -487,7 +492,8 @@ sync_node_post (SyncNode        *node,
 {
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GBytes)       bytes = value != NULL ? g_bytes_new (value, strlen (value)) : NULL;
-  GPtrArray               *ops = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_state_op_free);
+  GDestroyNotify           free_one = (GDestroyNotify) gemel_state_op_free;
+  GPtrArray               *ops = g_ptr_array_new_with_free_func (free_one);
 
   g_ptr_array_add (ops, gemel_state_op_new (key, bytes));
   gemel_sync_state_post_async (node->sync, "test", term, ops, wanted, NULL, on_result, &result);
@@ -512,7 +518,8 @@ sync_node_get_state (SyncNode   *node,
   gemel_sync_state_get_async (node->sync, "test", key, NULL, on_result, &result);
   wait_until (result != NULL);
   bytes = gemel_sync_state_get_finish (node->sync, result, NULL, NULL);
-  return bytes != NULL ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes)) : NULL;
+  return bytes != NULL ? g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes))
+                       : NULL;
 }
 
 /**
@@ -531,7 +538,9 @@ sync_node_write_history (SyncNode *node,
   char                     tag[] = "tag";
 
   for (guint i = 0; i < n_points; i++)
-    points[i] = (GemelPoint){ .tag = tag, .unix_us = 1000 + i, .type = GEMEL_VALUE_INT64, .v.i = i };
+    points[i] = (GemelPoint){
+      .tag = tag, .unix_us = 1000 + i, .type = GEMEL_VALUE_INT64, .v.i = i
+    };
   bytes = gemel_points_encode (points, n_points);
   gemel_history_write_async (node->history, bytes, NULL, on_result, &result);
   wait_until (result != NULL);
@@ -563,7 +572,8 @@ sync_node_count_history (SyncNode     *node,
       g_autoptr (GVariant) uuid = NULL;
       guint64              rows, first, last, mark, gaps, duplicates;
 
-      g_variant_get_child (ledger, i, "(@aytttttt)", &uuid, &rows, &first, &last, &mark, &gaps, &duplicates);
+      g_variant_get_child (ledger, i, "(@aytttttt)", &uuid, &rows, &first, &last, &mark, &gaps,
+                           &duplicates);
       g_assert_cmpuint (gaps, ==, 0);
       g_assert_cmpuint (duplicates, ==, 0);
       if (memcmp (g_variant_get_data (uuid), origin, GEMEL_UUID_BYTES) == 0)

@@ -82,7 +82,8 @@ test_state (SyncNode    **node,
   g_autofree char            *value = NULL;
   GemelDoorEvent              event;
 
-  g_test_summary ("A batch is answered with its place; a refused one with the error, and the door stays");
+  g_test_summary ("A batch is answered with its place; a refused one with the error, and the door "
+                  "stays");
   g_assert_cmpstr (gemel_door_client_get_provider (client), ==, "test");
   gemel_door_client_put (client, "a", "1", 1);
   gemel_door_client_put (client, "b", "2", 1);
@@ -139,11 +140,14 @@ test_config_and_history (SyncNode    **node,
   g_autoptr (GemelDoorClient) history = open_client (*node, "history");
   g_autofree char            *value = NULL;
   char                        tag[] = "tag";
-  GemelPoint                  point = { .tag = tag, .unix_us = 5, .type = GEMEL_VALUE_DOUBLE, .v.d = 1.5 };
-  g_autoptr (GBytes)          points = gemel_points_encode (&point, 1);
-  GemelDoorEvent              event;
+  GemelPoint                  point = {
+                     .tag = tag, .unix_us = 5, .type = GEMEL_VALUE_DOUBLE, .v.d = 1.5
+  };
+  g_autoptr (GBytes) points = gemel_points_encode (&point, 1);
+  GemelDoorEvent     event;
 
-  g_test_summary ("Configuration and history doors write and answer, and refuse garbage with an answer");
+  g_test_summary ("Configuration and history doors write and answer, and refuse garbage with an "
+                  "answer");
   gemel_door_client_put (config, "k", "v", 1);
   send_batch (config, 0);
   next_event (config, &event);
@@ -151,7 +155,8 @@ test_config_and_history (SyncNode    **node,
   g_assert_cmpuint (event.place_b, ==, 1);
   value = sync_node_read (*node, "k");
   g_assert_cmpstr (value, ==, "v");
-  gemel_door_client_put_points (history, g_bytes_get_data (points, NULL), g_bytes_get_size (points));
+  gemel_door_client_put_points (history, g_bytes_get_data (points, NULL),
+                                g_bytes_get_size (points));
   send_batch (history, 0);
   next_event (history, &event);
   g_assert_true (event.ok);
@@ -319,7 +324,8 @@ test_python (SyncNode    **node,
              gconstpointer data)
 {
   g_autofree char   *script = g_build_filename (g_getenv ("GEMEL_DOOR_PYTHON_TEST"), NULL);
-  const int          fds[] = { open_fd (*node, "state"), open_fd (*node, "config"), open_fd (*node, "history") };
+  const int          fds[] = { open_fd (*node, "state"), open_fd (*node, "config"),
+                               open_fd (*node, "history") };
   g_autofree char   *state = g_strdup_printf ("%d", fds[0]);
   g_autofree char   *config = g_strdup_printf ("%d", fds[1]);
   g_autofree char   *history = g_strdup_printf ("%d", fds[2]);
@@ -331,7 +337,9 @@ test_python (SyncNode    **node,
   g_test_summary ("The Python client talks through all three kinds of door");
   for (guint i = 0; i < G_N_ELEMENTS (fds); i++)
     g_assert_cmpint (fcntl (fds[i], F_SETFD, 0), ==, 0);
-  g_assert_true (g_spawn_sync (NULL, (char **) argv, NULL, G_SPAWN_SEARCH_PATH | G_SPAWN_LEAVE_DESCRIPTORS_OPEN, NULL, NULL, NULL, NULL, &status, &error));
+  g_assert_true (g_spawn_sync (NULL, (char **) argv, NULL,
+                               G_SPAWN_SEARCH_PATH | G_SPAWN_LEAVE_DESCRIPTORS_OPEN, NULL, NULL,
+                               NULL, NULL, &status, &error));
   g_assert_no_error (error);
   g_assert_true (g_spawn_check_wait_status (status, &error));
   g_assert_no_error (error);

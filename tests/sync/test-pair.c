@@ -98,7 +98,8 @@ test_config_full_then_tail (Pair         *pair,
   GemelDurability    reached = GEMEL_DURABILITY_LOCAL;
   g_autoptr (GError) error = NULL;
 
-  g_test_summary ("A new backup gets a full backup once, then entries as they commit, confirmed as pair");
+  g_test_summary ("A new backup gets a full backup once, then entries as they commit, confirmed as "
+                  "pair");
   write_some (pair->master, "a", 20);
   g_assert_false (pair->backup->eligible);
   pair_up (pair);
@@ -139,7 +140,8 @@ static void
 test_config_diverged_is_kept (Pair         *pair,
                               gconstpointer data)
 {
-  g_test_summary ("A backup that wrote what the master lacks keeps its file, with an event, and follows");
+  g_test_summary ("A backup that wrote what the master lacks keeps its file, with an event, and "
+                  "follows");
   write_some (pair->master, "a", 3);
   pair_up (pair);
   sync_node_disconnect (pair->backup);
@@ -182,7 +184,11 @@ spoil (SyncNode *node)
 
   g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
   sqlite3_busy_timeout (db, 5000);
-  g_assert_cmpint (sqlite3_exec (db, "CREATE TRIGGER spoil BEFORE INSERT ON record BEGIN SELECT RAISE (ABORT, 'spoiled'); END", NULL, NULL, &message), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (db,
+                                 "CREATE TRIGGER spoil BEFORE INSERT ON record BEGIN SELECT RAISE "
+                                 "(ABORT, 'spoiled'); END",
+                                 NULL, NULL, &message),
+                   ==, SQLITE_OK);
   sqlite3_close (db);
 }
 
@@ -206,7 +212,8 @@ test_config_refused_elsewhere (Pair         *pair,
 {
   g_autoptr (GError) error = NULL;
 
-  g_test_summary ("Without the authority a write is refused, and the error names the node that has it");
+  g_test_summary ("Without the authority a write is refused, and the error names the node that has "
+                  "it");
   g_assert_false (sync_node_write (pair->backup, "a", "1", GEMEL_DURABILITY_LOCAL, NULL, &error));
   g_assert_error (error, GEMEL_ERROR, GEMEL_ERROR_NOT_AUTHORITY);
   g_assert_nonnull (strstr (error->message, "master"));
@@ -238,7 +245,8 @@ test_config_puller_restarts_in_copy (Pair         *pair,
 {
   g_autofree char *big = g_strnfill (200 * 1024, 'x');
 
-  g_test_summary ("A puller that goes away in the middle of a full copy starts it anew and leaves no rest");
+  g_test_summary ("A puller that goes away in the middle of a full copy starts it anew and leaves "
+                  "no rest");
   for (guint i = 0; i < 100; i++)
     {
       g_autofree char *key = g_strdup_printf ("big%u", i);
@@ -272,14 +280,17 @@ test_state_deltas (Pair         *pair,
   g_autoptr (GError) error = NULL;
 
   g_test_summary ("Posted alone an update is local; on a level standby it is pair and there");
-  g_assert_true (sync_node_post (pair->master, 0, "k", "1", GEMEL_DURABILITY_PAIR, &reached, &error));
+  g_assert_true (
+    sync_node_post (pair->master, 0, "k", "1", GEMEL_DURABILITY_PAIR, &reached, &error));
   g_assert_cmpint (reached, ==, GEMEL_DURABILITY_LOCAL);
   pair_up (pair);
   assert_state (pair->backup, "k", "1");
-  g_assert_true (sync_node_post (pair->master, 3, "k", "2", GEMEL_DURABILITY_PAIR, &reached, &error));
+  g_assert_true (
+    sync_node_post (pair->master, 3, "k", "2", GEMEL_DURABILITY_PAIR, &reached, &error));
   g_assert_cmpint (reached, ==, GEMEL_DURABILITY_PAIR);
   assert_state (pair->backup, "k", "2");
-  g_assert_true (sync_node_post (pair->master, 0, "k", NULL, GEMEL_DURABILITY_PAIR, &reached, &error));
+  g_assert_true (
+    sync_node_post (pair->master, 0, "k", NULL, GEMEL_DURABILITY_PAIR, &reached, &error));
   assert_state (pair->backup, "k", NULL);
 }
 
@@ -291,9 +302,11 @@ test_state_refusals (Pair         *pair,
   g_autoptr (GError) not_active = NULL;
 
   g_test_summary ("An old term and a node that is not active are refused");
-  g_assert_false (sync_node_post (pair->master, 1, "k", "1", GEMEL_DURABILITY_LOCAL, NULL, &old_term));
+  g_assert_false (
+    sync_node_post (pair->master, 1, "k", "1", GEMEL_DURABILITY_LOCAL, NULL, &old_term));
   g_assert_error (old_term, GEMEL_ERROR, GEMEL_ERROR_OLD_TERM);
-  g_assert_false (sync_node_post (pair->backup, 0, "k", "1", GEMEL_DURABILITY_LOCAL, NULL, &not_active));
+  g_assert_false (
+    sync_node_post (pair->backup, 0, "k", "1", GEMEL_DURABILITY_LOCAL, NULL, &not_active));
   g_assert_error (not_active, GEMEL_ERROR, GEMEL_ERROR_NOT_ACTIVE);
   wait_until (pair->master->counters.state_old_term == 1);
 }
@@ -302,13 +315,16 @@ static void
 test_state_takeover (Pair         *pair,
                      gconstpointer data)
 {
-  g_test_summary ("A takeover starts with the values, and the old active node follows in the new epoch");
+  g_test_summary ("A takeover starts with the values, and the old active node follows in the new "
+                  "epoch");
   pair_up (pair);
-  g_assert_true (sync_node_post (pair->master, 0, "k", "before", GEMEL_DURABILITY_PAIR, NULL, NULL));
+  g_assert_true (
+    sync_node_post (pair->master, 0, "k", "before", GEMEL_DURABILITY_PAIR, NULL, NULL));
   sync_node_set_active (pair->master, 0);
   sync_node_set_active (pair->backup, 4);
   assert_state (pair->backup, "k", "before");
-  g_assert_true (sync_node_post (pair->backup, 4, "k", "after", GEMEL_DURABILITY_LOCAL, NULL, NULL));
+  g_assert_true (
+    sync_node_post (pair->backup, 4, "k", "after", GEMEL_DURABILITY_LOCAL, NULL, NULL));
   wait_until (sync_node_is_synced (pair->master));
   assert_state (pair->master, "k", "after");
 }
@@ -326,7 +342,8 @@ test_state_overflow (Pair         *pair,
     {
       g_autofree char *key = g_strdup_printf ("k%u", i);
 
-      g_assert_true (sync_node_post (pair->master, 0, key, big, GEMEL_DURABILITY_LOCAL, NULL, NULL));
+      g_assert_true (
+        sync_node_post (pair->master, 0, key, big, GEMEL_DURABILITY_LOCAL, NULL, NULL));
     }
   pair_up (pair);
   assert_state (pair->backup, "k0", big);
@@ -363,7 +380,8 @@ test_state_silent_peer_times_out (Pair         *pair,
   GemelDurability reached = GEMEL_DURABILITY_PAIR;
   GMutex          gate;
 
-  g_test_summary ("A peer that is connected and says nothing makes an answer local after the time-out");
+  g_test_summary ("A peer that is connected and says nothing makes an answer local after the "
+                  "time-out");
   sync_node_stop (pair->master);
   pair->master->options.pair_ack_timeout_ms = 100;
   sync_node_start (pair->master);
@@ -419,8 +437,10 @@ test_quiesce_and_catch_up (Pair         *pair,
   wait_until (pair->master->quiesced_id == 77);
   gemel_sync_catch_up (pair->backup->sync, 77, &pair->master->quiesced_at);
   wait_until (pair->backup->caught_up_id == 77);
-  g_assert_true (gemel_pair_position_equal (&pair->master->quiesced_at, &pair->backup->caught_up_at));
-  g_assert_false (sync_node_post (pair->master, 0, "k", "2", GEMEL_DURABILITY_LOCAL, NULL, &refused));
+  g_assert_true (
+    gemel_pair_position_equal (&pair->master->quiesced_at, &pair->backup->caught_up_at));
+  g_assert_false (
+    sync_node_post (pair->master, 0, "k", "2", GEMEL_DURABILITY_LOCAL, NULL, &refused));
   g_assert_error (refused, GEMEL_ERROR, GEMEL_ERROR_SWITCHING);
   gemel_sync_unquiesce (pair->master->sync);
   g_assert_true (sync_node_post (pair->master, 0, "k", "2", GEMEL_DURABILITY_LOCAL, NULL, NULL));
@@ -430,7 +450,8 @@ static void
 test_moved_while_quiesced (Pair         *pair,
                            gconstpointer data)
 {
-  g_test_summary ("Configuration that the master wrote late moves a quiesced backup, and that is told");
+  g_test_summary ("Configuration that the master wrote late moves a quiesced backup, and that is "
+                  "told");
   pair_up (pair);
   sync_node_set_active (pair->master, 0);
   sync_node_set_active (pair->backup, 4);
@@ -451,9 +472,12 @@ test_stats (Pair         *pair,
   g_test_summary ("Figures count what was queued, and what the peer has not pulled");
   pair_up (pair);
   g_assert_true (sync_node_post (pair->master, 0, "k", "1", GEMEL_DURABILITY_PAIR, NULL, NULL));
-  wait_until (pair->master->stats->len == 3 && g_array_index (pair->master->stats, GemelProviderStats, 1).dispatched_total == 1);
-  g_assert_cmpstr (g_array_index (pair->master->stats, GemelProviderStats, 1).name, ==, "state/test");
-  g_assert_cmpuint (g_array_index (pair->master->stats, GemelProviderStats, 1).pending_updates, ==, 0);
+  wait_until (pair->master->stats->len == 3 &&
+              g_array_index (pair->master->stats, GemelProviderStats, 1).dispatched_total == 1);
+  g_assert_cmpstr (g_array_index (pair->master->stats, GemelProviderStats, 1).name, ==,
+                   "state/test");
+  g_assert_cmpuint (g_array_index (pair->master->stats, GemelProviderStats, 1).pending_updates, ==,
+                    0);
 }
 
 #define add(path, func) g_test_add (path, Pair, NULL, pair_setup, func, pair_teardown)

@@ -30,7 +30,9 @@ get (GemelStateStore *store,
 
   if (value == NULL)
     return NULL;
-  return g_bytes_get_size (value) > 0 ? g_strndup (g_bytes_get_data (value, NULL), g_bytes_get_size (value)) : g_strdup ("");
+  return g_bytes_get_size (value) > 0
+           ? g_strndup (g_bytes_get_data (value, NULL), g_bytes_get_size (value))
+           : g_strdup ("");
 }
 
 static void
@@ -140,7 +142,8 @@ static void
 test_full_while_changing (void)
 {
   g_autoptr (GemelStateStore) source = store_new (5);
-  g_autoptr (GemelStateStore) puller = gemel_state_store_new (BUFFER_BYTES, STATE_BYTES, NULL, NULL);
+  g_autoptr (GemelStateStore) puller = gemel_state_store_new (BUFFER_BYTES, STATE_BYTES, NULL,
+                                                              NULL);
   g_autoptr (GemelStateWalk)  walk = NULL;
   g_autoptr (GByteArray)      items = g_byte_array_new ();
   g_autoptr (GVariant)        left = NULL;
@@ -148,7 +151,8 @@ test_full_while_changing (void)
   GemelStatePosition          head;
   guint                       round = 0;
 
-  g_test_summary ("A full state walked while keys change, come and go is exactly the source's in the end");
+  g_test_summary ("A full state walked while keys change, come and go is exactly the source's in "
+                  "the end");
   for (guint i = 0; i < 4000; i++)
     {
       g_autofree char *key = g_strdup_printf ("k%u", i);
@@ -165,8 +169,10 @@ test_full_while_changing (void)
         {
           g_autofree char *key = g_strdup_printf ("k%u", (round * 977 + i * 131) % 4100);
 
-          g_assert_true (post (source, key, i % 3 == 0 ? NULL : i % 3 == 1 ? "v"
-                                                                           : "a value that has outgrown its place by far",
+          g_assert_true (post (source, key,
+                               i % 3 == 0   ? NULL
+                               : i % 3 == 1 ? "v"
+                                            : "a value that has outgrown its place by far",
                                NULL));
         }
       transfer (source, puller);

@@ -125,7 +125,7 @@ def activation_file_names_the_unit(tmp):
 
 def event_ids():
     text = read(source, "daemon/api/gemel-enums.c")
-    return re.findall(r'\{ GEMEL_EVENT_\w+, \w+, "[\w-]+", "([0-9a-f]{32})" \}', text)
+    return re.findall(r'  EVENT \(\w+, \w+, "[\w-]+", "([0-9a-f]{32})"\)', text)
 
 
 def catalogue_has_every_event(tmp):

@@ -179,7 +179,7 @@ test_log_pages_in_both_directions (void)
 {
   GemelLogQuery after = { .after_id = 10, .limit = 5 };
   GemelLogQuery before = { .before_id = 50, .limit = 5 };
-  GemelLogQuery newest = { .before_id = G_MAXUINT64, .limit = 1 };
+  GemelLogQuery newest = { .limit = 1 };
   GemelLogQuery grave = { .level_min = GEMEL_LOG_WARNING };
   GemelLogQuery words = { .provider = "sync", .text = "7" };
 
@@ -204,7 +204,8 @@ test_log_pages_in_both_directions (void)
     g_assert_cmpuint (warnings.last_id, ==, 1500);
     g_assert_cmpuint (found.first_id, ==, 7);
     g_assert_cmpuint (all.n, ==, GEMEL_LOG_QUERY_LINES_MAX);
-    g_assert_cmpuint (all.first_id, ==, 1);
+    g_assert_cmpuint (all.first_id, ==, 1001);
+    g_assert_cmpuint (all.last_id, ==, 2000);
   }
 }
 

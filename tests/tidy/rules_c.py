@@ -60,7 +60,8 @@ def symbols(tree):
             name = match.group(1)
             if match.group(0).startswith(('G_', 'typedef')) or '\n\n' in match.group(0):
                 continue
-            if not name.startswith(prefixes):
+            # In capitals it is a macro that declares one.
+            if not name.isupper() and not name.startswith(prefixes):
                 yield file.path, line, f'{name} has not the prefix of its file, folder or type'
         for line, match in file.find(r'^#\s*define (\w+)'):
             if not match.group(1).startswith(('GEMEL_', '_GEMEL')):

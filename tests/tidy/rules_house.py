@@ -95,9 +95,15 @@ def columns(tree):
             yield file.path, len(file.lines), 'no line feed at the end'
 
 
+# Said before the rule ran; history is not written again for them.
+OLD_SUBJECTS = {'cbc368b'}
+
+
 def commits(tree):
     """Commit messages are 'area: What it does now', at most 72 columns, and finished."""
     for commit, subject in tree.subjects():
+        if commit in OLD_SUBJECTS:
+            continue
         if not re.match(r'[a-z][a-z0-9/., _-]*: \S', subject):
             yield commit, 0, f'"{subject}" is not "area: What it does now"'
         if len(subject) > SUBJECT_COLUMNS_MAX:

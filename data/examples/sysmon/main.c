@@ -40,9 +40,7 @@ typedef struct
 } Sysmon;
 
 static void
-end (Sysmon     *sysmon,
-     int         status,
-     const char *reason)
+end (Sysmon *sysmon, int status, const char *reason)
 {
   g_printerr ("sysmon: %s\n", reason);
   sysmon->status = status;
@@ -50,8 +48,7 @@ end (Sysmon     *sysmon,
 }
 
 static void
-add_own_figures (Sysmon        *sysmon,
-                 SysmonFigures *figures)
+add_own_figures (Sysmon *sysmon, SysmonFigures *figures)
 {
   SysmonHistoryStats stats;
 
@@ -61,8 +58,7 @@ add_own_figures (Sysmon        *sysmon,
 }
 
 static void
-use_reading (Sysmon              *sysmon,
-             const SysmonReading *now)
+use_reading (Sysmon *sysmon, const SysmonReading *now)
 {
   SysmonFigures figures;
 
@@ -99,12 +95,13 @@ on_tick (gpointer user_data)
 }
 
 static char *
-dup_property (Sysmon     *sysmon,
-              const char *name)
+dup_property (Sysmon *sysmon, const char *name)
 {
   g_autoptr (GVariant) value = g_dbus_proxy_get_cached_property (sysmon->node, name);
 
-  return value != NULL && g_variant_is_of_type (value, G_VARIANT_TYPE_STRING) ? g_variant_dup_string (value, NULL) : NULL;
+  return value != NULL && g_variant_is_of_type (value, G_VARIANT_TYPE_STRING)
+           ? g_variant_dup_string (value, NULL)
+           : NULL;
 }
 
 static guint64
@@ -112,7 +109,9 @@ get_active_term (Sysmon *sysmon)
 {
   g_autoptr (GVariant) value = g_dbus_proxy_get_cached_property (sysmon->node, "ActiveTerm");
 
-  return value != NULL && g_variant_is_of_type (value, G_VARIANT_TYPE_UINT64) ? g_variant_get_uint64 (value) : 0;
+  return value != NULL && g_variant_is_of_type (value, G_VARIANT_TYPE_UINT64)
+           ? g_variant_get_uint64 (value)
+           : 0;
 }
 
 static void
@@ -123,16 +122,14 @@ follow_level (Sysmon *sysmon)
   const gboolean   active = g_strcmp0 (level, "active") == 0 && term != 0;
 
   if (active != sysmon->active)
-    g_printerr ("sysmon: this node is %s, term %" G_GUINT64_FORMAT "\n", level != NULL ? level : "unknown", term);
+    g_printerr ("sysmon: this node is %s, term %" G_GUINT64_FORMAT "\n",
+                level != NULL ? level : "unknown", term);
   sysmon->active = active;
   sysmon_board_set_active (sysmon->board, active ? term : 0);
 }
 
 static void
-on_properties (GDBusProxy *node,
-               GVariant   *changed,
-               char      **invalidated,
-               gpointer    user_data)
+on_properties (GDBusProxy *node, GVariant *changed, char **invalidated, gpointer user_data)
 {
   Sysmon *sysmon = user_data;
 
@@ -141,8 +138,7 @@ on_properties (GDBusProxy *node,
 }
 
 static void
-on_threshold (SysmonAlarmId id,
-              gpointer      user_data)
+on_threshold (SysmonAlarmId id, gpointer user_data)
 {
   Sysmon *sysmon = user_data;
 
@@ -164,9 +160,7 @@ begin (Sysmon *sysmon)
 }
 
 static void
-on_owner (GObject    *object,
-          GParamSpec *pspec,
-          gpointer    user_data)
+on_owner (GObject *object, GParamSpec *pspec, gpointer user_data)
 {
   Sysmon          *sysmon = user_data;
   g_autofree char *owner = g_dbus_proxy_get_name_owner (sysmon->node);
@@ -178,10 +172,7 @@ on_owner (GObject    *object,
 }
 
 static void
-on_bus_closed (GDBusConnection *bus,
-               gboolean         remote_vanished,
-               GError          *error,
-               gpointer         user_data)
+on_bus_closed (GDBusConnection *bus, gboolean remote_vanished, GError *error, gpointer user_data)
 {
   end (user_data, EXIT_SUCCESS, "the bus is gone");
 }
@@ -225,10 +216,10 @@ on_stop (gpointer user_data)
 }
 
 static GDBusProxy *
-connect_node (const char *address,
-              GError    **error)
+connect_node (const char *address, GError **error)
 {
-  const GDBusConnectionFlags  flags = G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION;
+  const GDBusConnectionFlags flags =
+    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION;
   g_autoptr (GDBusConnection) bus = NULL;
 
   /* Nothing runs yet that could be kept waiting. */
@@ -239,30 +230,31 @@ connect_node (const char *address,
   if (bus == NULL)
     return NULL;
   g_dbus_connection_set_exit_on_close (bus, FALSE);
-  return g_dbus_proxy_new_sync (bus, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, NULL, GEMEL_BUS_NAME, GEMEL_BUS_PATH_NODE,
-                                GEMEL_BUS_NAME ".Node", NULL, error);
+  return g_dbus_proxy_new_sync (bus, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, NULL, GEMEL_BUS_NAME,
+                                GEMEL_BUS_PATH_NODE, GEMEL_BUS_NAME ".Node", NULL, error);
 }
 
 static gboolean
-parse_options (int      argc,
-               char   **argv,
-               Sysmon  *sysmon,
-               GError **error)
+parse_options (int argc, char **argv, Sysmon *sysmon, GError **error)
 {
   const GOptionEntry entries[] = {
-    { "interval", 'i', 0, G_OPTION_ARG_INT, &sysmon->interval_ms, "Time between two samples, 10..60000 (default 100)", "MS" },
-    { "proc", 'p', 0, G_OPTION_ARG_FILENAME, &sysmon->proc_dir, "Read another folder than /proc", "DIR" },
+    { "interval", 'i', 0, G_OPTION_ARG_INT, &sysmon->interval_ms,
+      "Time between two samples, 10..60000 (default 100)", "MS" },
+    { "proc", 'p', 0, G_OPTION_ARG_FILENAME, &sysmon->proc_dir, "Read another folder than /proc",
+      "DIR" },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };
   g_autoptr (GOptionContext) context = g_option_context_new (NULL);
 
-  g_option_context_set_summary (context, "Watches this machine: history, alarms and thresholds in Gemel.");
+  g_option_context_set_summary (context,
+                                "Watches this machine: history, alarms and thresholds in Gemel.");
   g_option_context_add_main_entries (context, entries, NULL);
   if (!g_option_context_parse (context, &argc, &argv, error))
     return FALSE;
   if (argc == 1 && sysmon->interval_ms >= INTERVAL_MS_MIN && sysmon->interval_ms <= INTERVAL_MS_MAX)
     return TRUE;
-  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS, "an argument is unknown, or the interval is outside %d..%d; see --help",
+  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
+               "an argument is unknown, or the interval is outside %d..%d; see --help",
                INTERVAL_MS_MIN, INTERVAL_MS_MAX);
   return FALSE;
 }
@@ -284,7 +276,8 @@ run (Sysmon *sysmon)
   sysmon->loop = g_main_loop_new (NULL, FALSE);
   g_signal_connect (sysmon->node, "notify::g-name-owner", G_CALLBACK (on_owner), sysmon);
   g_signal_connect (sysmon->node, "g-properties-changed", G_CALLBACK (on_properties), sysmon);
-  g_signal_connect (g_dbus_proxy_get_connection (sysmon->node), "closed", G_CALLBACK (on_bus_closed), sysmon);
+  g_signal_connect (g_dbus_proxy_get_connection (sysmon->node), "closed",
+                    G_CALLBACK (on_bus_closed), sysmon);
   g_unix_signal_add (SIGTERM, on_stop, sysmon);
   g_unix_signal_add (SIGINT, on_stop, sysmon);
   g_timeout_add_full (G_PRIORITY_HIGH, (guint) sysmon->interval_ms, on_tick, sysmon, NULL);
@@ -294,8 +287,7 @@ run (Sysmon *sysmon)
 }
 
 int
-main (int    argc,
-      char **argv)
+main (int argc, char **argv)
 {
   g_autoptr (GError) local_error = NULL;
   Sysmon             sysmon = { .interval_ms = INTERVAL_MS_DEFAULT };

@@ -43,8 +43,7 @@ sysmon_alarm_name (SysmonAlarmId id)
  * Thread: any
  */
 gboolean
-sysmon_alarm_find (const char    *name,
-                   SysmonAlarmId *ret_id)
+sysmon_alarm_find (const char *name, SysmonAlarmId *ret_id)
 {
   for (guint i = 0; i < SYSMON_N_ALARMS; i++)
     {
@@ -83,10 +82,7 @@ sysmon_alarm_init (SysmonAlarm *alarm)
 }
 
 static void
-enter (SysmonAlarm     *alarm,
-       SysmonAlarmState state,
-       double           value,
-       gint64           now_unix_us)
+enter (SysmonAlarm *alarm, SysmonAlarmState state, double value, gint64 now_unix_us)
 {
   if (state != SYSMON_ACTIVE_ACKNOWLEDGED)
     {
@@ -100,10 +96,7 @@ enter (SysmonAlarm     *alarm,
 
 /* How long it has been exceeded; a value in between the two limits neither begins nor ends it. */
 static gboolean
-is_raised (SysmonAlarm           *alarm,
-           const SysmonThreshold *threshold,
-           gboolean               exceeded,
-           gint64                 now_us)
+is_raised (SysmonAlarm *alarm, const SysmonThreshold *threshold, gboolean exceeded, gint64 now_us)
 {
   if (!exceeded)
     alarm->exceeded_us = -1;
@@ -138,7 +131,8 @@ sysmon_alarm_step (SysmonAlarm           *alarm,
 
   if (isnan (value))
     return FALSE;
-  raised = is_raised (alarm, threshold, below ? value <= threshold->raise : value >= threshold->raise, now_us);
+  raised = is_raised (alarm, threshold,
+                      below ? value <= threshold->raise : value >= threshold->raise, now_us);
   over = below ? value > threshold->clear : value < threshold->clear;
   switch (alarm->state)
     {
@@ -152,7 +146,8 @@ sysmon_alarm_step (SysmonAlarm           *alarm,
     case SYSMON_ACTIVE_ACKNOWLEDGED:
       if (!over)
         return FALSE;
-      enter (alarm, alarm->state == SYSMON_ACTIVE ? SYSMON_CLEARED : SYSMON_NORMAL, value, now_unix_us);
+      enter (alarm, alarm->state == SYSMON_ACTIVE ? SYSMON_CLEARED : SYSMON_NORMAL, value,
+             now_unix_us);
       return TRUE;
     }
   g_assert_not_reached ();
@@ -168,9 +163,7 @@ sysmon_alarm_step (SysmonAlarm           *alarm,
  * Thread: any
  */
 gboolean
-sysmon_alarm_acknowledge (SysmonAlarm *alarm,
-                          const char  *who,
-                          gint64       now_unix_us)
+sysmon_alarm_acknowledge (SysmonAlarm *alarm, const char *who, gint64 now_unix_us)
 {
   const char *end = NULL;
 

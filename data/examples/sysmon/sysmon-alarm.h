@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright (C) 2026 The Gemel authors
  *
- * Alarms with hysteresis and acknowledgement. Pure: time and value come in, the new state comes out.
+ * Alarms with hysteresis and acknowledgement. Pure: time and value come in, the new state comes
+ * out.
  *
  *              exceeded for for_ms                 acknowledged
  *     normal ----------------------> active ----------------------> active-acknowledged
@@ -53,12 +54,11 @@ typedef struct
   gint64           acknowledged_unix_us; /* 0: not acknowledged */
   char             acknowledged_by[SYSMON_WHO_BYTES];
   double           value;       /* when the state changed */
-  gint64           exceeded_us; /* monotonic, since when; -1: not exceeded. Never leaves this node */
+  gint64           exceeded_us; /* monotonic, since when; -1: not exceeded. Not in records */
 } SysmonAlarm;
 
 const char *sysmon_alarm_name (SysmonAlarmId id);
-gboolean    sysmon_alarm_find (const char    *name,
-                               SysmonAlarmId *ret_id);
+gboolean    sysmon_alarm_find (const char *name, SysmonAlarmId *ret_id);
 const char *sysmon_alarm_state_name (SysmonAlarmState state);
 
 SysmonThreshold sysmon_threshold_default (SysmonAlarmId id);
@@ -75,16 +75,13 @@ gboolean sysmon_alarm_step (SysmonAlarm           *alarm,
                             double                 value,
                             gint64                 now_us,
                             gint64                 now_unix_us);
-gboolean sysmon_alarm_acknowledge (SysmonAlarm *alarm,
-                                   const char  *who,
-                                   gint64       now_unix_us);
+gboolean sysmon_alarm_acknowledge (SysmonAlarm *alarm, const char *who, gint64 now_unix_us);
 char    *sysmon_alarm_to_json (const SysmonAlarm     *alarm,
                                SysmonAlarmId          id,
                                const SysmonThreshold *threshold,
                                const char            *node);
-gboolean sysmon_alarm_from_json (SysmonAlarm *alarm,
-                                 const char  *json,
-                                 gssize       json_bytes,
-                                 GError     **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+sysmon_alarm_from_json (SysmonAlarm *alarm, const char *json, gssize json_bytes, GError **error)
+  G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

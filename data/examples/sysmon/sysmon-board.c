@@ -2,7 +2,7 @@
  * Copyright (C) 2026 The Gemel authors
  *
  * One door both ways: subscribed for what others write, and used to post what changed here. It is
- * opened anew at each change of activity, so that nothing is decided before the full state is known.
+ * opened anew at each change of activity: nothing is decided before the full state is known.
  */
 #include "sysmon-board.h"
 
@@ -45,9 +45,7 @@ is_in_charge (SysmonBoard *board)
 
 /* A node that follows takes records; the one in charge wrote them itself. */
 static void
-take_record (SysmonBoard           *board,
-             SysmonAlarmId          id,
-             const GemelDoorChange *change)
+take_record (SysmonBoard *board, SysmonAlarmId id, const GemelDoorChange *change)
 {
   g_autoptr (GError) local_error = NULL;
   SysmonAlarm       *alarm = &board->slot[id].alarm;
@@ -56,14 +54,14 @@ take_record (SysmonBoard           *board,
     return;
   if (!change->set)
     sysmon_alarm_init (alarm);
-  else if (!sysmon_alarm_from_json (alarm, (const char *) change->value, (gssize) change->value_bytes, &local_error))
-    g_printerr ("sysmon: the record of %s is refused: %s\n", sysmon_alarm_name (id), local_error->message);
+  else if (!sysmon_alarm_from_json (alarm, (const char *) change->value,
+                                    (gssize) change->value_bytes, &local_error))
+    g_printerr ("sysmon: the record of %s is refused: %s\n", sysmon_alarm_name (id),
+                local_error->message);
 }
 
 static void
-take_ack (SysmonBoard           *board,
-          const char            *name,
-          const GemelDoorChange *change)
+take_ack (SysmonBoard *board, const char *name, const GemelDoorChange *change)
 {
   SysmonAlarmId id;
   Slot         *slot;
@@ -82,8 +80,7 @@ take_ack (SysmonBoard           *board,
 }
 
 static void
-take_changes (SysmonBoard    *board,
-              GemelDoorEvent *event)
+take_changes (SysmonBoard *board, GemelDoorEvent *event)
 {
   GemelDoorChange change;
 
@@ -104,11 +101,11 @@ take_changes (SysmonBoard    *board,
 }
 
 static void
-report (SysmonAlarmId      id,
-        const SysmonAlarm *alarm)
+report (SysmonAlarmId id, const SysmonAlarm *alarm)
 {
-  g_printerr ("sysmon: alarm %s is %s, value %.1f%s%s\n", sysmon_alarm_name (id), sysmon_alarm_state_name (alarm->state),
-              alarm->value, alarm->acknowledged_unix_us != 0 ? ", acknowledged by " : "", alarm->acknowledged_by);
+  g_printerr ("sysmon: alarm %s is %s, value %.1f%s%s\n", sysmon_alarm_name (id),
+              sysmon_alarm_state_name (alarm->state), alarm->value,
+              alarm->acknowledged_unix_us != 0 ? ", acknowledged by " : "", alarm->acknowledged_by);
 }
 
 static void
@@ -122,7 +119,8 @@ fold_acks (SysmonBoard *board)
         continue;
       if (sysmon_alarm_acknowledge (&slot->alarm, slot->who, g_get_real_time ()))
         report ((SysmonAlarmId) i, &slot->alarm);
-      slot->dirty = TRUE; /* the post deletes ack/NAME, also when there was nothing to acknowledge */
+      slot->dirty =
+        TRUE; /* the post deletes ack/NAME, also when there was nothing to acknowledge */
     }
 }
 
@@ -148,8 +146,7 @@ begin (SysmonBoard *board)
 }
 
 static void
-take_answer (SysmonBoard          *board,
-             const GemelDoorEvent *event)
+take_answer (SysmonBoard *board, const GemelDoorEvent *event)
 {
   board->under_way = FALSE;
   for (guint i = 0; i < SYSMON_N_ALARMS; i++)
@@ -164,8 +161,7 @@ take_answer (SysmonBoard          *board,
 }
 
 static void
-on_event (GemelDoorEvent *event,
-          gpointer        user_data)
+on_event (GemelDoorEvent *event, gpointer user_data)
 {
   SysmonBoard *board = user_data;
 
@@ -228,7 +224,8 @@ post (SysmonBoard *board)
 
       if (!slot->dirty)
         continue;
-      json = sysmon_alarm_to_json (&slot->alarm, id, sysmon_thresholds_get (board->thresholds, id), board->node);
+      json = sysmon_alarm_to_json (&slot->alarm, id, sysmon_thresholds_get (board->thresholds, id),
+                                   board->node);
       gemel_door_client_put (client, sysmon_alarm_name (id), json, strlen (json));
       if (slot->acked)
         {
@@ -255,9 +252,7 @@ post (SysmonBoard *board)
  * Thread: main
  */
 SysmonBoard *
-sysmon_board_new (GDBusConnection  *bus,
-                  SysmonThresholds *thresholds,
-                  const char       *node)
+sysmon_board_new (GDBusConnection *bus, SysmonThresholds *thresholds, const char *node)
 {
   const SysmonDoorPort port = { .opened = on_opened, .event = on_event, .closed = on_closed };
   SysmonBoard         *board = g_new0 (SysmonBoard, 1);
@@ -292,8 +287,7 @@ sysmon_board_free (SysmonBoard *board)
  * Thread: main
  */
 void
-sysmon_board_set_active (SysmonBoard *board,
-                         guint64      term)
+sysmon_board_set_active (SysmonBoard *board, guint64 term)
 {
   if (board->term == term)
     return;
@@ -312,8 +306,7 @@ sysmon_board_set_active (SysmonBoard *board,
  * Thread: main
  */
 void
-sysmon_board_step (SysmonBoard         *board,
-                   const SysmonFigures *figures)
+sysmon_board_step (SysmonBoard *board, const SysmonFigures *figures)
 {
   if (!is_in_charge (board))
     return;
@@ -322,8 +315,8 @@ sysmon_board_step (SysmonBoard         *board,
       const SysmonAlarmId id = (SysmonAlarmId) i;
       Slot               *slot = &board->slot[i];
 
-      if (!sysmon_alarm_step (&slot->alarm, id, sysmon_thresholds_get (board->thresholds, id), figures->watched[i],
-                              figures->mono_us, figures->unix_us))
+      if (!sysmon_alarm_step (&slot->alarm, id, sysmon_thresholds_get (board->thresholds, id),
+                              figures->watched[i], figures->mono_us, figures->unix_us))
         continue;
       slot->dirty = TRUE;
       report (id, &slot->alarm);
@@ -341,8 +334,7 @@ sysmon_board_step (SysmonBoard         *board,
  * Thread: main
  */
 void
-sysmon_board_touch (SysmonBoard  *board,
-                    SysmonAlarmId id)
+sysmon_board_touch (SysmonBoard *board, SysmonAlarmId id)
 {
   board->slot[id].dirty = is_in_charge (board);
 }

@@ -51,9 +51,7 @@ shut (SysmonDoor *door)
 }
 
 static void
-call_later (SysmonDoor *door,
-            guint       after_ms,
-            GSourceFunc function)
+call_later (SysmonDoor *door, guint after_ms, GSourceFunc function)
 {
   clear_source (&door->later);
   door->later = g_timeout_source_new (after_ms);
@@ -69,8 +67,7 @@ on_retry (gpointer user_data)
 }
 
 static void
-fail (SysmonDoor   *door,
-      const GError *error)
+fail (SysmonDoor *door, const GError *error)
 {
   g_printerr ("sysmon: the %s door: %s; trying again\n", door->kind, error->message);
   shut (door);
@@ -101,9 +98,7 @@ drain (SysmonDoor *door)
 }
 
 static gboolean
-on_readable (int          fd,
-             GIOCondition condition,
-             gpointer     user_data)
+on_readable (int fd, GIOCondition condition, gpointer user_data)
 {
   drain (user_data);
   return G_SOURCE_CONTINUE;
@@ -120,10 +115,7 @@ on_kept (gpointer user_data)
 }
 
 static gboolean
-take_stream (SysmonDoor  *door,
-             GVariant    *reply,
-             GUnixFDList *fds,
-             GError     **error)
+take_stream (SysmonDoor *door, GVariant *reply, GUnixFDList *fds, GError **error)
 {
   gint32 index = -1;
   int    fd;
@@ -141,15 +133,13 @@ take_stream (SysmonDoor  *door,
 }
 
 static void
-on_stream (GObject      *source,
-           GAsyncResult *result,
-           gpointer      user_data)
+on_stream (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GUnixFDList) fds = NULL;
   g_autoptr (GError)      local_error = NULL;
-  g_autoptr (GVariant)    reply = g_dbus_connection_call_with_unix_fd_list_finish (G_DBUS_CONNECTION (source), &fds,
-                                                                                   result, &local_error);
-  SysmonDoor             *door = user_data;
+  g_autoptr (GVariant)    reply = g_dbus_connection_call_with_unix_fd_list_finish (
+       G_DBUS_CONNECTION (source), &fds, result, &local_error);
+  SysmonDoor *door = user_data;
 
   if (g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     return;
@@ -159,7 +149,8 @@ on_stream (GObject      *source,
       fail (door, local_error);
       return;
     }
-  door->readable = g_unix_fd_source_new (gemel_door_client_get_fd (door->client), G_IO_IN | G_IO_HUP | G_IO_ERR);
+  door->readable =
+    g_unix_fd_source_new (gemel_door_client_get_fd (door->client), G_IO_IN | G_IO_HUP | G_IO_ERR);
   g_source_set_callback (door->readable, G_SOURCE_FUNC (on_readable), door, NULL);
   g_source_attach (door->readable, NULL);
   door->port.opened (door->user_data);
@@ -223,10 +214,10 @@ sysmon_door_open (SysmonDoor *door)
 {
   shut (door);
   door->opening = g_cancellable_new ();
-  g_dbus_connection_call_with_unix_fd_list (door->bus, GEMEL_BUS_NAME, GEMEL_BUS_PATH_NODE, GEMEL_BUS_NAME ".Node", "OpenStream",
-                                            g_variant_new ("(ssa{sv})", door->kind, door->provider, NULL),
-                                            G_VARIANT_TYPE ("(h)"), G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL,
-                                            door->opening, on_stream, door);
+  g_dbus_connection_call_with_unix_fd_list (
+    door->bus, GEMEL_BUS_NAME, GEMEL_BUS_PATH_NODE, GEMEL_BUS_NAME ".Node", "OpenStream",
+    g_variant_new ("(ssa{sv})", door->kind, door->provider, NULL), G_VARIANT_TYPE ("(h)"),
+    G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL, door->opening, on_stream, door);
 }
 
 /**
@@ -252,9 +243,7 @@ sysmon_door_get_client (SysmonDoor *door)
  * Thread: main
  */
 gboolean
-sysmon_door_send (SysmonDoor     *door,
-                  GemelDurability wanted,
-                  guint64         term)
+sysmon_door_send (SysmonDoor *door, GemelDurability wanted, guint64 term)
 {
   g_autoptr (GError) local_error = NULL;
 

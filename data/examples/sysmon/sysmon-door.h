@@ -29,11 +29,10 @@ SysmonDoor *sysmon_door_new (GDBusConnection      *bus,
 void        sysmon_door_free (SysmonDoor *door);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SysmonDoor, sysmon_door_free)
 
-void             sysmon_door_open (SysmonDoor *door);
-GemelDoorClient *sysmon_door_get_client (SysmonDoor *door); /* (nullable): NULL while it is not open */
-gboolean         sysmon_door_send (SysmonDoor     *door,
-                                   GemelDurability wanted,
-                                   guint64         term);
-gboolean         sysmon_door_subscribe (SysmonDoor *door);
+void sysmon_door_open (SysmonDoor *door);
+GemelDoorClient          *
+sysmon_door_get_client (SysmonDoor *door); /* (nullable): NULL while it is not open */
+gboolean sysmon_door_send (SysmonDoor *door, GemelDurability wanted, guint64 term);
+gboolean sysmon_door_subscribe (SysmonDoor *door);
 
 G_END_DECLS

@@ -12,18 +12,16 @@
 #define KIB 1024.0
 
 static double
-share_of (SysmonCpu before,
-          SysmonCpu now)
+share_of (SysmonCpu before, SysmonCpu now)
 {
   if (now.total <= before.total || now.busy < before.busy)
     return 0;
-  return MIN (100.0, 100.0 * (double) (now.busy - before.busy) / (double) (now.total - before.total));
+  return MIN (100.0,
+              100.0 * (double) (now.busy - before.busy) / (double) (now.total - before.total));
 }
 
 static double
-rate_of (guint64 before,
-         guint64 now,
-         gint64  elapsed_us)
+rate_of (guint64 before, guint64 now, gint64 elapsed_us)
 {
   if (now < before || elapsed_us <= 0)
     return 0;
@@ -41,9 +39,7 @@ rate_of (guint64 before,
  * Thread: any
  */
 void
-sysmon_figures_add (SysmonFigures *figures,
-                    const char    *tag,
-                    double         value)
+sysmon_figures_add (SysmonFigures *figures, const char *tag, double value)
 {
   if (figures->n >= SYSMON_FIGURES_MAX)
     return;
@@ -52,9 +48,7 @@ sysmon_figures_add (SysmonFigures *figures,
 }
 
 static void
-add_cpus (const SysmonReading *before,
-          const SysmonReading *now,
-          SysmonFigures       *figures)
+add_cpus (const SysmonReading *before, const SysmonReading *now, SysmonFigures *figures)
 {
   const double total = share_of (before->cpu_total, now->cpu_total);
 
@@ -73,10 +67,10 @@ add_cpus (const SysmonReading *before,
 }
 
 static void
-add_memory (const SysmonReading *now,
-            SysmonFigures       *figures)
+add_memory (const SysmonReading *now, SysmonFigures *figures)
 {
-  const double available = 100.0 * (double) now->memory_available_kib / (double) MAX (now->memory_total_kib, 1);
+  const double available =
+    100.0 * (double) now->memory_available_kib / (double) MAX (now->memory_total_kib, 1);
 
   sysmon_figures_add (figures, "memory/available-percent", available);
   sysmon_figures_add (figures, "memory/available-bytes", (double) now->memory_available_kib * KIB);
@@ -86,8 +80,7 @@ add_memory (const SysmonReading *now,
 
 /* How busy the busiest disk was; disks are found by name, since they come and go. */
 static double
-busiest (const SysmonReading *before,
-         const SysmonReading *now)
+busiest (const SysmonReading *before, const SysmonReading *now)
 {
   const gint64 elapsed_us = now->taken_us - before->taken_us;
   double       most = 0;
@@ -96,31 +89,32 @@ busiest (const SysmonReading *before,
     for (guint j = 0; j < before->n_disks; j++)
       {
         if (strcmp (now->disk[i].name, before->disk[j].name) == 0)
-          most = MAX (most, rate_of (before->disk[j].busy_ms, now->disk[i].busy_ms, elapsed_us) / 10.0);
+          most =
+            MAX (most, rate_of (before->disk[j].busy_ms, now->disk[i].busy_ms, elapsed_us) / 10.0);
       }
   return MIN (most, 100.0);
 }
 
 static void
-add_disk_and_network (const SysmonReading *before,
-                      const SysmonReading *now,
-                      SysmonFigures       *figures)
+add_disk_and_network (const SysmonReading *before, const SysmonReading *now, SysmonFigures *figures)
 {
   const gint64 us = now->taken_us - before->taken_us;
   const double busy = busiest (before, now);
 
   sysmon_figures_add (figures, "disk/busy-percent", busy);
-  sysmon_figures_add (figures, "disk/read-bytes-per-second", rate_of (before->disk_read_bytes, now->disk_read_bytes, us));
-  sysmon_figures_add (figures, "disk/written-bytes-per-second", rate_of (before->disk_written_bytes, now->disk_written_bytes, us));
+  sysmon_figures_add (figures, "disk/read-bytes-per-second",
+                      rate_of (before->disk_read_bytes, now->disk_read_bytes, us));
+  sysmon_figures_add (figures, "disk/written-bytes-per-second",
+                      rate_of (before->disk_written_bytes, now->disk_written_bytes, us));
   sysmon_figures_add (figures, "network/received-bytes-per-second",
                       rate_of (before->network_received_bytes, now->network_received_bytes, us));
-  sysmon_figures_add (figures, "network/sent-bytes-per-second", rate_of (before->network_sent_bytes, now->network_sent_bytes, us));
+  sysmon_figures_add (figures, "network/sent-bytes-per-second",
+                      rate_of (before->network_sent_bytes, now->network_sent_bytes, us));
   figures->watched[SYSMON_ALARM_DISK_BUSY] = now->n_disks > 0 ? busy : NAN;
 }
 
 static void
-add_pressure (const SysmonReading *now,
-              SysmonFigures       *figures)
+add_pressure (const SysmonReading *now, SysmonFigures *figures)
 {
   static const char *const tags[SYSMON_N_PRESSURES] = {
     [SYSMON_PRESSURE_CPU] = "pressure/cpu",

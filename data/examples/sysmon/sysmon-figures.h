@@ -31,8 +31,6 @@ typedef struct
 void sysmon_figures_make (const SysmonReading *before,
                           const SysmonReading *now,
                           SysmonFigures       *ret_figures);
-void sysmon_figures_add (SysmonFigures *figures,
-                         const char    *tag,
-                         double         value);
+void sysmon_figures_add (SysmonFigures *figures, const char *tag, double value);
 
 G_END_DECLS

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright (C) 2026 The Gemel authors
  *
- * A batch that was refused for now (buffer full, disk full, switchover) is offered again unchanged; one
- * that is refused for good is dropped and counted, so that it cannot stand in the way for ever. A
- * batch whose answer was lost with the door is offered again too: then its points may be there twice
- * (the node has no way to know them), which is better than once too few.
+ * A batch that was refused for now (buffer full, disk full, switchover) is offered again unchanged;
+ * one that is refused for good is dropped and counted, so that it cannot stand in the way for ever.
+ * A batch whose answer was lost with the door is offered again too: then its points may be there
+ * twice (the node has no way to know them), which is better than once too few.
  */
 #include "sysmon-history.h"
 
@@ -56,8 +56,7 @@ forget_batch (SysmonHistory *history)
 }
 
 static void
-on_event (GemelDoorEvent *event,
-          gpointer        user_data)
+on_event (GemelDoorEvent *event, gpointer user_data)
 {
   SysmonHistory *history = user_data;
 
@@ -92,8 +91,7 @@ on_event (GemelDoorEvent *event,
  * Thread: main
  */
 SysmonHistory *
-sysmon_history_new (GDBusConnection *bus,
-                    const char      *prefix)
+sysmon_history_new (GDBusConnection *bus, const char *prefix)
 {
   const SysmonDoorPort port = { .opened = on_opened, .event = on_event, .closed = on_closed };
   SysmonHistory       *history = g_new0 (SysmonHistory, 1);
@@ -129,8 +127,7 @@ sysmon_history_free (SysmonHistory *history)
  * Thread: main
  */
 void
-sysmon_history_add (SysmonHistory       *history,
-                    const SysmonFigures *figures)
+sysmon_history_add (SysmonHistory *history, const SysmonFigures *figures)
 {
   sysmon_ring_push (history->ring, history->prefix, figures);
   sysmon_history_flush (history);
@@ -172,8 +169,7 @@ sysmon_history_flush (SysmonHistory *history)
  * Thread: main
  */
 void
-sysmon_history_get_stats (SysmonHistory      *history,
-                          SysmonHistoryStats *ret_stats)
+sysmon_history_get_stats (SysmonHistory *history, SysmonHistoryStats *ret_stats)
 {
   ret_stats->taken = history->taken;
   ret_stats->waiting = sysmon_ring_get_length (history->ring) + history->batch_samples;

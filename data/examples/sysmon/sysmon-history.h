@@ -21,15 +21,12 @@ typedef struct
   guint64 retries; /* batches that had to be offered again */
 } SysmonHistoryStats;
 
-SysmonHistory *sysmon_history_new (GDBusConnection *bus,
-                                   const char      *prefix);
+SysmonHistory *sysmon_history_new (GDBusConnection *bus, const char *prefix);
 void           sysmon_history_free (SysmonHistory *history);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SysmonHistory, sysmon_history_free)
 
-void sysmon_history_add (SysmonHistory       *history,
-                         const SysmonFigures *figures);
+void sysmon_history_add (SysmonHistory *history, const SysmonFigures *figures);
 void sysmon_history_flush (SysmonHistory *history);
-void sysmon_history_get_stats (SysmonHistory      *history,
-                               SysmonHistoryStats *ret_stats);
+void sysmon_history_get_stats (SysmonHistory *history, SysmonHistoryStats *ret_stats);
 
 G_END_DECLS

@@ -37,15 +37,13 @@ sysmon_threshold_default (SysmonAlarmId id)
 }
 
 static JsonObject *
-parse_object (const char *json,
-              gssize      json_bytes,
-              JsonParser *parser,
-              GError    **error)
+parse_object (const char *json, gssize json_bytes, JsonParser *parser, GError **error)
 {
   g_autoptr (GError) local_error = NULL;
   JsonNode          *root;
 
-  if (!g_utf8_validate (json, json_bytes, NULL) || !json_parser_load_from_data (parser, json, json_bytes, &local_error))
+  if (!g_utf8_validate (json, json_bytes, NULL) ||
+      !json_parser_load_from_data (parser, json, json_bytes, &local_error))
     {
       g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS, "no JSON: %s",
                    local_error != NULL ? local_error->message : "not UTF-8");
@@ -60,12 +58,10 @@ parse_object (const char *json,
 }
 
 static gboolean
-take_number (JsonNode   *node,
-             const char *name,
-             double     *ret_value,
-             GError    **error)
+take_number (JsonNode *node, const char *name, double *ret_value, GError **error)
 {
-  const GType type = JSON_NODE_HOLDS_VALUE (node) ? json_node_get_value_type (node) : G_TYPE_INVALID;
+  const GType type =
+    JSON_NODE_HOLDS_VALUE (node) ? json_node_get_value_type (node) : G_TYPE_INVALID;
 
   if (type == G_TYPE_INT64 || type == G_TYPE_DOUBLE)
     {
@@ -78,10 +74,7 @@ take_number (JsonNode   *node,
 }
 
 static gboolean
-take_member (SysmonThreshold *threshold,
-             const char      *name,
-             JsonNode        *node,
-             GError         **error)
+take_member (SysmonThreshold *threshold, const char *name, JsonNode *node, GError **error)
 {
   double for_ms = 0;
 
@@ -91,14 +84,16 @@ take_member (SysmonThreshold *threshold,
     return take_number (node, name, &threshold->clear, error);
   if (!g_str_equal (name, "for_ms"))
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS, "%s is unknown; there are raise, clear and for_ms", name);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
+                   "%s is unknown; there are raise, clear and for_ms", name);
       return FALSE;
     }
   if (!take_number (node, name, &for_ms, error))
     return FALSE;
   if (for_ms < 0 || for_ms > FOR_MS_MAX)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS, "for_ms is outside 0..%d", FOR_MS_MAX);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS, "for_ms is outside 0..%d",
+                   FOR_MS_MAX);
       return FALSE;
     }
   threshold->for_ms = (guint) for_ms;
@@ -140,11 +135,13 @@ sysmon_threshold_parse (SysmonAlarmId    id,
     }
   /* Without a limit for clearing, the raised one is the farthest that it can be. */
   if (!json_object_has_member (object, "clear"))
-    threshold.clear = below ? MAX (threshold.clear, threshold.raise) : MIN (threshold.clear, threshold.raise);
+    threshold.clear =
+      below ? MAX (threshold.clear, threshold.raise) : MIN (threshold.clear, threshold.raise);
   if (below ? threshold.clear < threshold.raise : threshold.clear > threshold.raise)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS, "clear (%g) must not be %s raise (%g)",
-                   threshold.clear, below ? "below" : "above", threshold.raise);
+      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
+                   "clear (%g) must not be %s raise (%g)", threshold.clear,
+                   below ? "below" : "above", threshold.raise);
       return FALSE;
     }
   *ret_threshold = threshold;
@@ -171,23 +168,27 @@ sysmon_alarm_to_json (const SysmonAlarm     *alarm,
   g_autoptr (JsonNode)    root = NULL;
 
   json_builder_begin_object (builder);
-  json_builder_add_string_value (json_builder_set_member_name (builder, "alarm"), sysmon_alarm_name (id));
-  json_builder_add_string_value (json_builder_set_member_name (builder, "state"), sysmon_alarm_state_name (alarm->state));
+  json_builder_add_string_value (json_builder_set_member_name (builder, "alarm"),
+                                 sysmon_alarm_name (id));
+  json_builder_add_string_value (json_builder_set_member_name (builder, "state"),
+                                 sysmon_alarm_state_name (alarm->state));
   json_builder_add_string_value (json_builder_set_member_name (builder, "node"), node);
-  json_builder_add_int_value (json_builder_set_member_name (builder, "since_unix_us"), alarm->since_unix_us);
+  json_builder_add_int_value (json_builder_set_member_name (builder, "since_unix_us"),
+                              alarm->since_unix_us);
   json_builder_add_double_value (json_builder_set_member_name (builder, "value"), alarm->value);
   json_builder_add_double_value (json_builder_set_member_name (builder, "raise"), threshold->raise);
   json_builder_add_double_value (json_builder_set_member_name (builder, "clear"), threshold->clear);
-  json_builder_add_string_value (json_builder_set_member_name (builder, "acknowledged_by"), alarm->acknowledged_by);
-  json_builder_add_int_value (json_builder_set_member_name (builder, "acknowledged_unix_us"), alarm->acknowledged_unix_us);
+  json_builder_add_string_value (json_builder_set_member_name (builder, "acknowledged_by"),
+                                 alarm->acknowledged_by);
+  json_builder_add_int_value (json_builder_set_member_name (builder, "acknowledged_unix_us"),
+                              alarm->acknowledged_unix_us);
   json_builder_end_object (builder);
   root = json_builder_get_root (builder);
   return json_to_string (root, FALSE);
 }
 
 static gboolean
-find_state (const char       *name,
-            SysmonAlarmState *ret_state)
+find_state (const char *name, SysmonAlarmState *ret_state)
 {
   for (guint i = SYSMON_NORMAL; i <= SYSMON_CLEARED; i++)
     {
@@ -201,8 +202,7 @@ find_state (const char       *name,
 }
 
 static gint64
-get_int (JsonObject *object,
-         const char *name)
+get_int (JsonObject *object, const char *name)
 {
   JsonNode *node = json_object_get_member (object, name);
 
@@ -210,11 +210,11 @@ get_int (JsonObject *object,
 }
 
 static const char *
-get_text (JsonObject *object,
-          const char *name)
+get_text (JsonObject *object, const char *name)
 {
   JsonNode   *node = json_object_get_member (object, name);
-  const char *text = node != NULL && JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node) : NULL;
+  const char *text =
+    node != NULL && JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node) : NULL;
 
   return text != NULL ? text : "";
 }
@@ -231,10 +231,7 @@ get_text (JsonObject *object,
  * Thread: any
  */
 gboolean
-sysmon_alarm_from_json (SysmonAlarm *alarm,
-                        const char  *json,
-                        gssize       json_bytes,
-                        GError     **error)
+sysmon_alarm_from_json (SysmonAlarm *alarm, const char *json, gssize json_bytes, GError **error)
 {
   g_autoptr (JsonParser) parser = json_parser_new ();
   JsonObject            *object = parse_object (json, json_bytes, parser, error);
@@ -251,7 +248,8 @@ sysmon_alarm_from_json (SysmonAlarm *alarm,
   alarm->value = value != NULL && JSON_NODE_HOLDS_VALUE (value) ? json_node_get_double (value) : 0;
   alarm->since_unix_us = get_int (object, "since_unix_us");
   alarm->acknowledged_unix_us = get_int (object, "acknowledged_unix_us");
-  (void) g_strlcpy (alarm->acknowledged_by, get_text (object, "acknowledged_by"), sizeof alarm->acknowledged_by);
+  (void) g_strlcpy (alarm->acknowledged_by, get_text (object, "acknowledged_by"),
+                    sizeof alarm->acknowledged_by);
   alarm->exceeded_us = -1;
   return TRUE;
 }

@@ -10,19 +10,16 @@
 #define SECTOR_BYTES 512u /* of /proc/diskstats, whatever the disk has */
 
 static gboolean
-fail (GError    **error,
-      const char *file,
-      const char *what)
+fail (GError **error, const char *file, const char *what)
 {
-  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS, "/proc/%s: %s; is this Linux's own /proc?", file, what);
+  g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_INVALID_ARGS,
+               "/proc/%s: %s; is this Linux's own /proc?", file, what);
   return FALSE;
 }
 
 /* Reads up to n numbers that stand with blanks between them; returns how many there were. */
 static guint
-take_numbers (const char *text,
-              guint64    *ret_numbers,
-              guint       n)
+take_numbers (const char *text, guint64 *ret_numbers, guint n)
 {
   guint found = 0;
 
@@ -63,14 +60,13 @@ next_line (const char *line)
  * Thread: any
  */
 gboolean
-sysmon_parse_stat (const char    *text,
-                   SysmonReading *reading,
-                   GError       **error)
+sysmon_parse_stat (const char *text, SysmonReading *reading, GError **error)
 {
   gboolean found = FALSE;
 
   reading->n_cpus = 0;
-  for (const char *line = text; line != NULL && g_str_has_prefix (line, "cpu"); line = next_line (line))
+  for (const char *line = text; line != NULL && g_str_has_prefix (line, "cpu");
+       line = next_line (line))
     {
       const gboolean is_total = line[3] == ' ';
       const char    *numbers = line + 3 + strspn (line + 3, "0123456789");
@@ -92,9 +88,7 @@ sysmon_parse_stat (const char    *text,
 }
 
 static gboolean
-find_kib (const char *text,
-          const char *name,
-          guint64    *ret_kib)
+find_kib (const char *text, const char *name, guint64 *ret_kib)
 {
   const gsize bytes = strlen (name);
 
@@ -117,16 +111,15 @@ find_kib (const char *text,
  * Thread: any
  */
 gboolean
-sysmon_parse_meminfo (const char    *text,
-                      SysmonReading *reading,
-                      GError       **error)
+sysmon_parse_meminfo (const char *text, SysmonReading *reading, GError **error)
 {
   guint64 total = 0;
   guint64 available = 0;
   guint64 swap_total = 0;
   guint64 swap_free = 0;
 
-  if (!find_kib (text, "MemTotal", &total) || total == 0 || !find_kib (text, "MemAvailable", &available))
+  if (!find_kib (text, "MemTotal", &total) || total == 0 ||
+      !find_kib (text, "MemAvailable", &available))
     return fail (error, "meminfo", "MemTotal or MemAvailable is missing");
   (void) find_kib (text, "SwapTotal", &swap_total);
   (void) find_kib (text, "SwapFree", &swap_free);
@@ -139,8 +132,7 @@ sysmon_parse_meminfo (const char    *text,
 /* Partitions follow their disk: "sda1" after "sda", "nvme0n1p1" after "nvme0n1". What is layered
  * over disks would count twice, and loop devices are files. */
 static gboolean
-is_whole_disk (const char          *name,
-               const SysmonReading *reading)
+is_whole_disk (const char *name, const SysmonReading *reading)
 {
   static const char *const others[] = { "loop", "ram", "zram", "dm-", "md", "sr", "nbd", "fd" };
 
@@ -171,9 +163,7 @@ is_whole_disk (const char          *name,
  * Thread: any
  */
 gboolean
-sysmon_parse_diskstats (const char    *text,
-                        SysmonReading *reading,
-                        GError       **error)
+sysmon_parse_diskstats (const char *text, SysmonReading *reading, GError **error)
 {
   guint64 sectors_read = 0;
   guint64 sectors_written = 0;
@@ -188,7 +178,8 @@ sysmon_parse_diskstats (const char    *text,
 
       if (bytes == 0 || take_numbers (name + bytes, n, 10) < 10)
         return fail (error, "diskstats", "a line has too few numbers");
-      if (bytes >= SYSMON_DISK_NAME_BYTES || reading->n_disks >= SYSMON_DISKS_MAX || !is_whole_disk (disk, reading))
+      if (bytes >= SYSMON_DISK_NAME_BYTES || reading->n_disks >= SYSMON_DISKS_MAX ||
+          !is_whole_disk (disk, reading))
         continue;
       (void) g_strlcpy (reading->disk[reading->n_disks].name, disk, SYSMON_DISK_NAME_BYTES);
       reading->disk[reading->n_disks++].busy_ms = n[9];
@@ -211,9 +202,7 @@ sysmon_parse_diskstats (const char    *text,
  * Thread: any
  */
 gboolean
-sysmon_parse_netdev (const char    *text,
-                     SysmonReading *reading,
-                     GError       **error)
+sysmon_parse_netdev (const char *text, SysmonReading *reading, GError **error)
 {
   guint64 received = 0;
   guint64 sent = 0;
@@ -240,9 +229,7 @@ sysmon_parse_netdev (const char    *text,
 
 /* A number that is no date, no infinity and not negative. */
 static gboolean
-take_decimal (const char  *text,
-              const char **ret_end,
-              double      *ret_value)
+take_decimal (const char *text, const char **ret_end, double *ret_value)
 {
   char  *end = NULL;
   double value;
@@ -266,9 +253,7 @@ take_decimal (const char  *text,
  * Thread: any
  */
 gboolean
-sysmon_parse_loadavg (const char    *text,
-                      SysmonReading *reading,
-                      GError       **error)
+sysmon_parse_loadavg (const char *text, SysmonReading *reading, GError **error)
 {
   for (guint i = 0; i < G_N_ELEMENTS (reading->load); i++)
     {
@@ -299,8 +284,9 @@ sysmon_parse_pressure (const char    *text,
   static const char begin[] = "some avg10=";
   const char       *end = NULL;
 
-  reading->has_pressure[kind] = g_str_has_prefix (text, begin) &&
-                                take_decimal (text + strlen (begin), &end, &reading->pressure[kind]);
+  reading->has_pressure[kind] =
+    g_str_has_prefix (text, begin) &&
+    take_decimal (text + strlen (begin), &end, &reading->pressure[kind]);
   return reading->has_pressure[kind] || fail (error, "pressure", "no line begins with some avg10=");
 }
 
@@ -316,10 +302,7 @@ sysmon_parse_pressure (const char    *text,
  * Thread: any
  */
 gboolean
-sysmon_parse_statm (const char    *text,
-                    gsize          page_bytes,
-                    SysmonReading *reading,
-                    GError       **error)
+sysmon_parse_statm (const char *text, gsize page_bytes, SysmonReading *reading, GError **error)
 {
   guint64 n[2] = { 0 };
 

@@ -59,32 +59,25 @@ typedef struct
   guint64    own_rss_bytes;
 } SysmonReading;
 
-gboolean sysmon_parse_stat (const char    *text,
-                            SysmonReading *reading,
-                            GError       **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean sysmon_parse_meminfo (const char    *text,
-                               SysmonReading *reading,
-                               GError       **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean sysmon_parse_diskstats (const char    *text,
-                                 SysmonReading *reading,
-                                 GError       **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean sysmon_parse_netdev (const char    *text,
-                              SysmonReading *reading,
-                              GError       **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean sysmon_parse_loadavg (const char    *text,
-                               SysmonReading *reading,
-                               GError       **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean sysmon_parse_stat (const char *text, SysmonReading *reading, GError **error)
+  G_GNUC_WARN_UNUSED_RESULT;
+gboolean sysmon_parse_meminfo (const char *text, SysmonReading *reading, GError **error)
+  G_GNUC_WARN_UNUSED_RESULT;
+gboolean sysmon_parse_diskstats (const char *text, SysmonReading *reading, GError **error)
+  G_GNUC_WARN_UNUSED_RESULT;
+gboolean sysmon_parse_netdev (const char *text, SysmonReading *reading, GError **error)
+  G_GNUC_WARN_UNUSED_RESULT;
+gboolean sysmon_parse_loadavg (const char *text, SysmonReading *reading, GError **error)
+  G_GNUC_WARN_UNUSED_RESULT;
 gboolean sysmon_parse_pressure (const char    *text,
                                 SysmonPressure kind,
                                 SysmonReading *reading,
                                 GError       **error) G_GNUC_WARN_UNUSED_RESULT;
-gboolean sysmon_parse_statm (const char    *text,
-                             gsize          page_bytes,
-                             SysmonReading *reading,
-                             GError       **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean
+sysmon_parse_statm (const char *text, gsize page_bytes, SysmonReading *reading, GError **error)
+  G_GNUC_WARN_UNUSED_RESULT;
 
-gboolean sysmon_read (const char    *proc_dir,
-                      SysmonReading *ret_reading,
-                      GError       **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean sysmon_read (const char *proc_dir, SysmonReading *ret_reading, GError **error)
+  G_GNUC_WARN_UNUSED_RESULT;
 
 G_END_DECLS

@@ -7,9 +7,7 @@
 
 #include <unistd.h>
 
-typedef gboolean (*Parser) (const char    *text,
-                            SysmonReading *reading,
-                            GError       **error);
+typedef gboolean (*Parser) (const char *text, SysmonReading *reading, GError **error);
 
 typedef struct
 {
@@ -25,9 +23,7 @@ static const char *const pressure_files[SYSMON_N_PRESSURES] = {
 };
 
 static char *
-load (const char *proc_dir,
-      const char *name,
-      GError    **error)
+load (const char *proc_dir, const char *name, GError **error)
 {
   g_autofree char *path = g_build_filename (proc_dir, name, NULL);
   char            *text = NULL;
@@ -38,18 +34,13 @@ load (const char *proc_dir,
 }
 
 static gboolean
-parse_own_memory (const char    *text,
-                  SysmonReading *reading,
-                  GError       **error)
+parse_own_memory (const char *text, SysmonReading *reading, GError **error)
 {
   return sysmon_parse_statm (text, (gsize) sysconf (_SC_PAGESIZE), reading, error);
 }
 
 static gboolean
-read_file (const ProcFile *file,
-           const char     *proc_dir,
-           SysmonReading  *reading,
-           GError        **error)
+read_file (const ProcFile *file, const char *proc_dir, SysmonReading *reading, GError **error)
 {
   g_autoptr (GError) local_error = NULL;
   g_autofree char   *text = load (proc_dir, file->name, &local_error);
@@ -73,9 +64,7 @@ read_file (const ProcFile *file,
  * Thread: any
  */
 gboolean
-sysmon_read (const char    *proc_dir,
-             SysmonReading *ret_reading,
-             GError       **error)
+sysmon_read (const char *proc_dir, SysmonReading *ret_reading, GError **error)
 {
   static const ProcFile files[] = {
     { "stat", sysmon_parse_stat, TRUE },
@@ -85,7 +74,8 @@ sysmon_read (const char    *proc_dir,
     { "net/dev", sysmon_parse_netdev, FALSE },
     { "self/statm", parse_own_memory, FALSE },
   };
-  SysmonReading reading = { .taken_us = g_get_monotonic_time (), .taken_unix_us = g_get_real_time () };
+  SysmonReading reading = { .taken_us = g_get_monotonic_time (),
+                            .taken_unix_us = g_get_real_time () };
 
   for (guint i = 0; i < G_N_ELEMENTS (files); i++)
     {

@@ -65,10 +65,7 @@ sysmon_ring_free (SysmonRing *ring)
 }
 
 static void
-append_point (GByteArray *bytes,
-              const char *tag,
-              gint64      unix_us,
-              double      value)
+append_point (GByteArray *bytes, const char *tag, gint64 unix_us, double value)
 {
   const guint16 tag_bytes = (guint16) MIN (strlen (tag), GEMEL_TAG_BYTES_MAX);
   const guint16 tag_le = GUINT16_TO_LE (tag_bytes);
@@ -96,9 +93,7 @@ append_point (GByteArray *bytes,
  * Thread: main
  */
 void
-sysmon_ring_push (SysmonRing          *ring,
-                  const char          *prefix,
-                  const SysmonFigures *figures)
+sysmon_ring_push (SysmonRing *ring, const char *prefix, const SysmonFigures *figures)
 {
   Sample *sample = g_new0 (Sample, 1);
 
@@ -130,9 +125,7 @@ sysmon_ring_push (SysmonRing          *ring,
  * Thread: main
  */
 GBytes *
-sysmon_ring_take (SysmonRing *ring,
-                  guint       samples_max,
-                  guint      *ret_samples)
+sysmon_ring_take (SysmonRing *ring, guint samples_max, guint *ret_samples)
 {
   GByteArray *batch;
   guint32     points = 0;

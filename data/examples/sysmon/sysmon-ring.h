@@ -17,12 +17,8 @@ SysmonRing *sysmon_ring_new (guint samples_max);
 void        sysmon_ring_free (SysmonRing *ring);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SysmonRing, sysmon_ring_free)
 
-void    sysmon_ring_push (SysmonRing          *ring,
-                          const char          *prefix,
-                          const SysmonFigures *figures);
-GBytes *sysmon_ring_take (SysmonRing *ring,
-                          guint       samples_max,
-                          guint      *ret_samples);
+void    sysmon_ring_push (SysmonRing *ring, const char *prefix, const SysmonFigures *figures);
+GBytes *sysmon_ring_take (SysmonRing *ring, guint samples_max, guint *ret_samples);
 guint   sysmon_ring_get_length (SysmonRing *ring);
 guint64 sysmon_ring_get_dropped (SysmonRing *ring);
 

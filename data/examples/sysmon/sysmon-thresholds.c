@@ -28,9 +28,7 @@ struct _SysmonThresholds
 static void read_records (SysmonThresholds *thresholds);
 
 static void
-set_threshold (SysmonThresholds      *thresholds,
-               SysmonAlarmId          id,
-               const SysmonThreshold *threshold)
+set_threshold (SysmonThresholds *thresholds, SysmonAlarmId id, const SysmonThreshold *threshold)
 {
   SysmonThreshold *old = &thresholds->threshold[id];
   const gboolean   same = !(old->raise < threshold->raise) && !(old->raise > threshold->raise) &&
@@ -40,15 +38,13 @@ set_threshold (SysmonThresholds      *thresholds,
   if (same)
     return;
   *old = *threshold;
-  g_printerr ("sysmon: threshold %s: raise %g, clear %g, for %u ms\n", sysmon_alarm_name (id), old->raise, old->clear, old->for_ms);
+  g_printerr ("sysmon: threshold %s: raise %g, clear %g, for %u ms\n", sysmon_alarm_name (id),
+              old->raise, old->clear, old->for_ms);
   thresholds->changed (id, thresholds->user_data);
 }
 
 static void
-take_record (SysmonThresholds *thresholds,
-             SysmonAlarmId     id,
-             const char       *json,
-             gsize             size)
+take_record (SysmonThresholds *thresholds, SysmonAlarmId id, const char *json, gsize size)
 {
   g_autoptr (GError) local_error = NULL;
   SysmonThreshold    threshold;
@@ -56,12 +52,12 @@ take_record (SysmonThresholds *thresholds,
   if (sysmon_threshold_parse (id, json, (gssize) size, &threshold, &local_error))
     set_threshold (thresholds, id, &threshold);
   else
-    g_printerr ("sysmon: threshold %s is refused, the old one stays: %s\n", sysmon_alarm_name (id), local_error->message);
+    g_printerr ("sysmon: threshold %s is refused, the old one stays: %s\n", sysmon_alarm_name (id),
+                local_error->message);
 }
 
 static void
-take_records (SysmonThresholds *thresholds,
-              GVariant         *records)
+take_records (SysmonThresholds *thresholds, GVariant *records)
 {
   gboolean     found[SYSMON_N_ALARMS] = { FALSE };
   GVariantIter iter;
@@ -100,13 +96,12 @@ on_retry (gpointer user_data)
 }
 
 static void
-on_records (GObject      *source,
-            GAsyncResult *result,
-            gpointer      user_data)
+on_records (GObject *source, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GError)   local_error = NULL;
-  g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &local_error);
-  SysmonThresholds    *thresholds = user_data;
+  g_autoptr (GVariant) reply =
+    g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &local_error);
+  SysmonThresholds *thresholds = user_data;
 
   if (reply != NULL)
     {
@@ -126,10 +121,11 @@ on_records (GObject      *source,
 static void
 read_records (SysmonThresholds *thresholds)
 {
-  g_dbus_connection_call (thresholds->bus, GEMEL_BUS_NAME, GEMEL_BUS_PATH_NODE, CONFIG_INTERFACE, "List",
-                          g_variant_new ("(sssua{sv})", SYSMON_PROVIDER, "", "", (guint32) RECORDS_MAX, NULL),
-                          G_VARIANT_TYPE ("(a(ssayt))"), G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS,
-                          thresholds->cancellable, on_records, thresholds);
+  g_dbus_connection_call (
+    thresholds->bus, GEMEL_BUS_NAME, GEMEL_BUS_PATH_NODE, CONFIG_INTERFACE, "List",
+    g_variant_new ("(sssua{sv})", SYSMON_PROVIDER, "", "", (guint32) RECORDS_MAX, NULL),
+    G_VARIANT_TYPE ("(a(ssayt))"), G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, thresholds->cancellable,
+    on_records, thresholds);
 }
 
 static void
@@ -173,8 +169,9 @@ sysmon_thresholds_new (GDBusConnection *bus,
   thresholds->user_data = user_data;
   for (guint i = 0; i < SYSMON_N_ALARMS; i++)
     thresholds->threshold[i] = sysmon_threshold_default ((SysmonAlarmId) i);
-  thresholds->subscription = g_dbus_connection_signal_subscribe (bus, GEMEL_BUS_NAME, CONFIG_INTERFACE, "Changed", GEMEL_BUS_PATH_NODE,
-                                                                 NULL, G_DBUS_SIGNAL_FLAGS_NONE, on_changed, thresholds, NULL);
+  thresholds->subscription = g_dbus_connection_signal_subscribe (
+    bus, GEMEL_BUS_NAME, CONFIG_INTERFACE, "Changed", GEMEL_BUS_PATH_NODE, NULL,
+    G_DBUS_SIGNAL_FLAGS_NONE, on_changed, thresholds, NULL);
   read_records (thresholds);
   return thresholds;
 }
@@ -207,8 +204,7 @@ sysmon_thresholds_free (SysmonThresholds *thresholds)
  * Thread: main
  */
 const SysmonThreshold *
-sysmon_thresholds_get (SysmonThresholds *thresholds,
-                       SysmonAlarmId     id)
+sysmon_thresholds_get (SysmonThresholds *thresholds, SysmonAlarmId id)
 {
   return &thresholds->threshold[id];
 }

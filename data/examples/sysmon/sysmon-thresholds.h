@@ -21,7 +21,6 @@ SysmonThresholds *sysmon_thresholds_new (GDBusConnection *bus,
 void              sysmon_thresholds_free (SysmonThresholds *thresholds);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SysmonThresholds, sysmon_thresholds_free)
 
-const SysmonThreshold *sysmon_thresholds_get (SysmonThresholds *thresholds,
-                                              SysmonAlarmId     id);
+const SysmonThreshold *sysmon_thresholds_get (SysmonThresholds *thresholds, SysmonAlarmId id);
 
 G_END_DECLS
