@@ -120,7 +120,7 @@ keep_in_memory (void)
 {
   if (!may_lock_without_limit ())
     gemel_log ("node", GEMEL_LOG_INFO,
-               "memory is not locked: the limit is finite; LimitMEMLOCK=infinity in the unit lifts it");
+               "memory is not locked; LimitMEMLOCK=infinity in the unit allows it");
   else if (mlockall (MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
     gemel_log ("node", GEMEL_LOG_INFO, "memory is not locked: %s", g_strerror (errno));
   /* Keys must not end in a core dump. */

@@ -210,7 +210,7 @@ comes_back_unless_misconfigured ()
   facts="$(at node-b systemctl show -P ActiveState -P ExecMainStatus -P NRestarts gemeld | tr '\n' ' ')"
   note "with a wrong settings file: $facts"
   at node-b rm /etc/gemel/gemel.conf.d/bad.conf
-  at node-b systemctl start gemeld && pair_is_well && [ $started != 0 ] && [ "$facts" = "failed 78 0 " ]
+  at node-b systemctl start gemeld && pair_is_well && [ $started != 0 ] && [ "$facts" = "0 78 failed " ]
 }
 
 survives_a_power_cut ()
