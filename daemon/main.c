@@ -23,8 +23,7 @@
 #include <sys/prctl.h>
 #include <sysexits.h>
 
-#define CONFIG_FILE      "/etc/gemel/gemel.conf"
-#define CONFIG_DIR       "/etc/gemel/gemel.conf.d"
+#define CONFIG_DIR       "/etc/gemel" /* gemel.conf and gemel.conf.d are in it */
 #define STATE_DIR        "/var/lib/gemel"
 #define STOP_SECONDS_MAX 25
 
@@ -56,7 +55,7 @@ parse_options (int      argc,
   /* clang-format off */
   const GOptionEntry entries[] = {
     { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config_file,
-      "Settings file (default " CONFIG_FILE ")", "FILE" },
+      "Settings file, alone (default " CONFIG_DIR "/gemel.conf and gemel.conf.d)", "FILE" },
     { "state-dir", 's', 0, G_OPTION_ARG_FILENAME, &options->state_dir,
       "Folder for everything that is kept (default " STATE_DIR ")", "DIR" },
     { "bus-address", 'b', 0, G_OPTION_ARG_STRING, &options->bus_address,
@@ -87,29 +86,23 @@ load_settings (const Options *options,
                GError       **error)
 {
   g_autoptr (GemelSettings) settings = gemel_settings_new ();
-  const char               *file = options->config_file != NULL ? options->config_file
-                                                                : CONFIG_FILE;
+  gboolean                  good;
 
-  if (options->config_file != NULL || g_file_test (file, G_FILE_TEST_EXISTS))
-    {
-      if (!gemel_settings_load_file (settings, file, error))
-        return NULL;
-    }
-  if (options->config_file == NULL && g_file_test (CONFIG_DIR, G_FILE_TEST_IS_DIR))
-    {
-      if (!gemel_settings_load_dir (settings, CONFIG_DIR, error))
-        return NULL;
-    }
-  if (!gemel_settings_check (settings, error))
-    return NULL;
-  return g_steal_pointer (&settings);
+  if (options->config_file != NULL)
+    good = gemel_settings_load_file (settings, options->config_file, error) &&
+           gemel_settings_check (settings, error);
+  else
+    good = gemel_settings_load_dir (settings, CONFIG_DIR, error);
+  return good ? g_steal_pointer (&settings) : NULL;
 }
 
 static void
 keep_in_memory (void)
 {
   if (!gemel_memory_keep ())
-    gemel_log ("node", GEMEL_LOG_INFO, "memory is not locked, so heartbeats may wait for a page; LimitMEMLOCK=infinity allows it");
+    gemel_log ("node", GEMEL_LOG_INFO,
+               "memory is not locked, so heartbeats may wait for a page; LimitMEMLOCK=infinity "
+               "allows it");
   /* Keys must not end in a core dump. */
   (void) prctl (PR_SET_DUMPABLE, 0);
 }

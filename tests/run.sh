@@ -7,16 +7,18 @@
 #   sh tests/run.sh            everything that CI runs
 #   sh tests/run.sh --quick    gcc build and its tests, without sanitizers and the second compiler
 #   sh tests/run.sh --slow     also the soaks that take minutes
+#   sh tests/run.sh --lab      only the lab: two machines with systemd on this one (root, a minute)
 #
 # The last line is "N passed, N failed, N skipped"; each skip is printed with its reason.
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
 cd "$here" || exit 1
-quick=no slow=false
+quick=no slow=false lab=no
 for argument in "$@"; do
   case $argument in
     --quick) quick=yes ;;
     --slow) slow=true ;;
+    --lab) lab=yes ;;
     *) echo "unknown argument $argument; see the head of tests/run.sh" >&2; exit 64 ;;
   esac
 done
@@ -25,6 +27,12 @@ done
 . data/packages.sh
 # shellcheck disable=SC2086 # lists of words
 gemel_install_packages $GEMEL_BUILD_PACKAGES $GEMEL_TEST_PACKAGES || exit 1
+
+if [ $lab = yes ]; then
+  # shellcheck disable=SC2086 # a list of words
+  gemel_install_packages $GEMEL_LAB_PACKAGES || exit 1
+  exec sh tests/lab/lab.sh run
+fi
 
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT

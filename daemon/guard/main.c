@@ -9,6 +9,9 @@
  *      ^                                             --not all---> (no notice) ------> |
  *      +----------------- back-off: 20 ms, doubled to 5 s, anew after 10 s ------------+
  *
+ * SIGTERM: gemeld may end in order, within the stop time-out. SIGABRT, the service watchdog: gemeld
+ * does not answer and is killed at once. After both the guard ends.
+ *
  * gemeld that ends with 0 or said STOP is not started again, and neither is one that exits with 78
  * (its configuration is wrong). The notice goes out only when it is proven that nothing which
  * gemeld started is alive.
@@ -205,7 +208,7 @@ on_stop_signal (Guard *guard,
       guard->ended = TRUE;
       guard->status = EXIT_SUCCESS;
     }
-  else if (guard->stopping)
+  else if (guard->stopping || number == SIGABRT)
     guard->kill_us = 0;
   else
     {
@@ -283,6 +286,7 @@ open_signals (Guard   *guard,
   (void) sigaddset (&set, SIGTERM);
   (void) sigaddset (&set, SIGINT);
   (void) sigaddset (&set, SIGHUP);
+  (void) sigaddset (&set, SIGABRT);
   (void) sigaddset (&set, SIGCHLD);
   (void) sigprocmask (SIG_BLOCK, &set, NULL);
   guard->signal_fd = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

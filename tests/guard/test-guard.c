@@ -378,6 +378,19 @@ test_second_signal (Fixture      *fixture,
   g_assert_cmpint (wait_status (fixture), ==, 128 + SIGKILL);
 }
 
+static void
+test_watchdog (Fixture      *fixture,
+               gconstpointer data)
+{
+  start_guard (fixture, "--stop-timeout=1000", "deaf", NULL);
+  wait_until (count (fixture, "starts") == 1);
+  g_assert_cmpint (kill (fixture->guard, SIGABRT), ==, 0);
+  g_assert_cmpint (wait_status (fixture), ==, 128 + SIGKILL);
+  g_assert_true (receive_notice (fixture, NOTICE_WAIT_MS));
+  g_assert_true (is_gone (pid_at (fixture, "modules", 1)));
+  g_assert_cmpuint (count (fixture, "starts"), ==, 1);
+}
+
 #define ADD(path, function) g_test_add (path, Fixture, NULL, set_up, function, tear_down)
 
 int
@@ -396,5 +409,6 @@ main (int    argc,
   ADD ("/guard/life/stop-during-back-off-is-no-failure", test_stop_during_back_off);
   ADD ("/guard/life/deaf-gemeld-is-killed-when-patience-ends", test_deaf_gemeld);
   ADD ("/guard/life/second-signal-kills-at-once", test_second_signal);
+  ADD ("/guard/life/the-watchdog-kills-at-once-and-tells", test_watchdog);
   return g_test_run ();
 }

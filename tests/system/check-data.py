@@ -55,7 +55,8 @@ def unit_starts_the_guard(tmp):
     assert re.search(r"^ExecStart=/\S+/gemel-guard -- /\S+/gemeld$", text, re.M), "ExecStart"
     assert "@" not in re.sub(r"@(system-service|privileged)", "", text), "a placeholder is left"
     for line in ("Type=notify", "NotifyAccess=all", "User=gemel", "RestrictRealtime=no",
-                 "LimitMEMLOCK=infinity", "RestartPreventExitStatus=78",
+                 "LimitMEMLOCK=infinity", "WatchdogSignal=SIGABRT", "KillMode=mixed",
+                 "StartLimitIntervalSec=0", "RestartPreventExitStatus=78",
                  "Alias=dbus-org.gemel.Gemel1.service"):
         assert line in text.splitlines(), line
 
