@@ -50,7 +50,8 @@ kill_all (char   **pids,
   for (guint i = 0; i < n; i++)
     if (kill ((pid_t) g_ascii_strtoll (pids[i], NULL, 10), SIGKILL) != 0)
       {
-        g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot kill %s: %s", pids[i], g_strerror (errno));
+        g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot kill %s: %s", pids[i],
+                     g_strerror (errno));
         return FALSE;
       }
   return TRUE;
@@ -93,8 +94,9 @@ measure (GemelDoorClient *client,
         g_usleep (PAUSE_US);
     }
   while (ok == options->until_refused);
-  (void) printf ("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n", start_us,
-                 start_unix_us, first_us, last_us);
+  (void) printf ("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT
+                 "\n",
+                 start_us, start_unix_us, first_us, last_us);
   return TRUE;
 }
 
@@ -105,8 +107,10 @@ main (int    argc,
   Options      options = { 0 };
   GOptionEntry entries[] = {
     { "bus", 0, 0, G_OPTION_ARG_STRING, &options.bus, "Bus of the node to write to", "ADDRESS" },
-    { "kill", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.kill_pids, "Process to kill when ready; may be repeated", "PID" },
-    { "until-refused", 0, 0, G_OPTION_ARG_NONE, &options.until_refused, "Write until an update is refused", NULL },
+    { "kill", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.kill_pids,
+      "Process to kill when ready; may be repeated", "PID" },
+    { "until-refused", 0, 0, G_OPTION_ARG_NONE, &options.until_refused,
+      "Write until an update is refused", NULL },
     { NULL },
   };
   g_autoptr (GOptionContext)  context = g_option_context_new (NULL);
