@@ -383,7 +383,8 @@ def test_series_of_the_configuration_cache():
         path = '/org/gemel/Gemel1/provider/config'
 
         def ask(series):
-            return pair.a.call('Provider', 'GetSeries', '(sttua{sv})', series, 0, 0, 10, {}, path=path)
+            return pair.a.call('Provider', 'GetSeries', '(sttua{sv})', series, 0, 0, 10, {},
+                               path=path)
         points = wait_for('a sample', lambda: ask('cache-entries'))
         assert len(points) >= 1 and points[0][0] > 0, points
         expect_error('NotFound', ask, 'nonsense')
