@@ -231,7 +231,8 @@ set_up (Program       *program,
 }
 
 /* Whether trying again later can help: a bus that is not there yet, a port that a killed daemon
- * still holds until its last thread is gone, a disk that somebody clears. The rest needs a person. */
+ * still holds until its last thread is gone, a disk that somebody clears. The rest needs a
+ * person. */
 static gboolean
 passes_by_itself (const GError *error)
 {

@@ -43,7 +43,8 @@ dispatch_turn (GSource    *source,
   return callback (data);
 }
 
-static GSourceFuncs turn_funcs = { NULL, NULL, dispatch_turn, NULL, NULL, NULL }; /* tidy: static-mutable: GLib wants it so */
+/* tidy: static-mutable: GLib wants it so */
+static GSourceFuncs turn_funcs = { NULL, NULL, dispatch_turn, NULL, NULL, NULL };
 
 /**
  * gemel_config_pull_init:
@@ -131,7 +132,8 @@ gemel_config_pull_reset (GemelConfigStream *self)
 gboolean
 gemel_config_pull_awaits (GemelConfigStream *self)
 {
-  gboolean busy = self->applying || self->replacing || self->writing || self->paused || self->retry != NULL;
+  gboolean busy = self->applying || self->replacing || self->writing || self->paused ||
+                  self->retry != NULL;
 
   return !self->synced && !busy && (!self->full || self->copy_in != NULL);
 }

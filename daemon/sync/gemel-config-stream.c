@@ -155,7 +155,8 @@ static void
 send_entries (GemelConfigStream *self)
 {
   if (self->entries->len > 0)
-    gemel_stream_send (self->stream, GEMEL_SYNC_CONFIG_ENTRIES, 0, self->entries->data, self->entries->len);
+    gemel_stream_send (self->stream, GEMEL_SYNC_CONFIG_ENTRIES, 0, self->entries->data,
+                       self->entries->len);
   g_byte_array_set_size (self->entries, 0);
 }
 

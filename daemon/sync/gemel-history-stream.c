@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright (C) 2026 The Gemel authors
  *
- * Channel `history`: each side tells the marks of its sink and sends what the other lacks, of its own and every
- * other origin, so that both sinks hold the union. Exactly once is the sink's work
+ * Channel `history`: each side tells the marks of its sink and sends what the other lacks, of its
+ * own and every other origin, so that both sinks hold the union. Exactly once is the sink's work
  * (gemel_history_judge ()); a gap makes this side tell its marks again, and the other goes on from
  * there. A node whose files were lost goes on above the numbers that its peer has seen.
  */

@@ -504,7 +504,8 @@ slot_check_silence (Slot  *slot,
     slot->heard_us = now_us;
   if (now_us - slot->heard_us < (gint64) sync->options.sync_timeout_ms * 1000)
     return;
-  message = g_strdup_printf ("the peer was asked and said nothing for %u ms, the connection is made anew",
+  message = g_strdup_printf ("the peer was asked and said nothing for %u ms, the connection is "
+                             "made anew",
                              sync->options.sync_timeout_ms);
   gemel_sync_event (sync, GEMEL_EVENT_PROTOCOL_VIOLATION, "data", message, (gint64) slot->channel);
   slot_drop (slot);

@@ -204,9 +204,10 @@ gboolean gemel_config_stream_is_confirmed (GemelConfigStream *self);
 /* puller: at the tail */
 gboolean gemel_config_stream_is_synced (GemelConfigStream *self);
 /* puller: entries wait */
-gboolean                gemel_config_stream_is_busy (GemelConfigStream *self);
-gboolean                gemel_config_stream_is_replacing (GemelConfigStream *self);
-gboolean                gemel_config_stream_is_incompatible (GemelConfigStream *self); /* puller: cannot use it */
+gboolean gemel_config_stream_is_busy (GemelConfigStream *self);
+gboolean gemel_config_stream_is_replacing (GemelConfigStream *self);
+/* Puller: it cannot use what the source has. */
+gboolean                gemel_config_stream_is_incompatible (GemelConfigStream *self);
 gboolean                gemel_config_stream_is_attached (GemelConfigStream *self);
 guint64                 gemel_config_stream_get_acked (GemelConfigStream *self);
 const GemelPullFigures *gemel_config_stream_get_figures (GemelConfigStream *self);

@@ -17,7 +17,8 @@
 static gboolean
 has_room (void)
 {
-  void *room = mmap (NULL, ROOM_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void *room = mmap (NULL, ROOM_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                     0);
 
   if (room == MAP_FAILED)
     return FALSE;

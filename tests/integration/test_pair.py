@@ -345,7 +345,7 @@ def test_bad_settings_end_with_a_reason():
 
 
 def test_busy_port_is_waited_for():
-    """A port that another process holds is no mistake of a person: the guard tries again until it is free."""
+    """A port that another process holds is no mistake of a person: the guard tries again."""
     with Pair(paired=False) as pair:
         pair.b.terminate()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
@@ -356,7 +356,7 @@ def test_busy_port_is_waited_for():
 
 
 def test_log_settings_touch_only_the_log():
-    """A level of one provider outlives other settings; a provider left out of log.merge is merged no more."""
+    """A level of one provider outlives other settings; what leaves log.merge is merged no more."""
     with Pair(paired=False) as pair:
         node = pair.a
 

@@ -44,7 +44,8 @@ wait_for ()
 }
 
 # A process is ours only when it still is what was started: ids are used again.
-is_nspawn () { [ -n "$1" ] && tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -qF -- "-D $lab/"; }
+is_nspawn () { [ -n "$1" ] && tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" |
+  grep -qF -- "-D $lab/"; }
 
 nspawn_of () { cat "$lab/$1.pid" 2>/dev/null; }
 
@@ -81,7 +82,8 @@ make_image ()
 {
   [ ! -f "$lab/image.ready" ] || return 0
   rm -rf --one-file-system "$lab/image"
-  mmdebstrap --quiet --variant=minbase "--include=$PACKAGES" bookworm "$lab/image" >"$lab/image.log" 2>&1 ||
+  mmdebstrap --quiet --variant=minbase "--include=$PACKAGES" bookworm "$lab/image" \
+    >"$lab/image.log" 2>&1 ||
     { tail -n 20 "$lab/image.log" >&2; die "the image cannot be made; see $lab/image.log"; }
   : >"$lab/image/etc/machine-id"
   mkdir -p "$lab/image/var/log/journal"
@@ -98,9 +100,11 @@ make_build ()
   build=$lab/build
   if [ ! -f "$build/build.ninja" ]; then
     meson setup "$build" "$here" --prefix=/usr --sysconfdir=/etc --localstatedir=/var \
-      --buildtype=release >"$lab/build.log" 2>&1 || { tail -n 20 "$lab/build.log" >&2; die "meson setup"; }
+      --buildtype=release >"$lab/build.log" 2>&1 ||
+        { tail -n 20 "$lab/build.log" >&2; die "meson setup"; }
   fi
-  ninja -C "$build" >"$lab/build.log" 2>&1 || { tail -n 20 "$lab/build.log" >&2; die "the build failed"; }
+  ninja -C "$build" >"$lab/build.log" 2>&1 ||
+    { tail -n 20 "$lab/build.log" >&2; die "the build failed"; }
 }
 
 # make_node NODE ROLE: a fresh disk with Gemel as meson installs it.
@@ -216,7 +220,8 @@ signal_node ()
 up ()
 {
   for tool in systemd-nspawn mmdebstrap ip nsenter meson; do
-    command -v $tool >/dev/null || die "$tool is missing; as root: apt-get install systemd-container mmdebstrap iproute2 meson"
+    command -v $tool >/dev/null ||
+      die "$tool is missing; as root: apt-get install systemd-container mmdebstrap iproute2 meson"
   done
   mkdir -p "$lab" || exit 1
   [ ! -f "$lab/prefix" ] || die "a lab is up in $lab already; end it with: lab.sh --dir $lab down"

@@ -240,7 +240,8 @@ test_config_listens_again (Pair         *pair,
   g_autofree char *path = g_build_filename (pair->backup->dir, "config.db", NULL);
   sqlite3         *db = NULL;
 
-  g_test_summary ("A backup that could not apply what came, and had stopped listening, goes on afterwards");
+  g_test_summary ("A backup that could not apply what came, and had stopped listening, goes on "
+                  "afterwards");
   pair_up (pair);
   g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
   g_assert_cmpint (sqlite3_exec (db, "BEGIN IMMEDIATE", NULL, NULL, NULL), ==, SQLITE_OK);
@@ -280,7 +281,8 @@ test_config_incompatible (Pair         *pair,
   g_assert_false (sync_node_is_synced (pair->backup));
   set_schema (pair->master, "PRAGMA user_version=1");
   gemel_sync_force_full (pair->backup->sync, "config");
-  wait_until (sync_node_is_synced (pair->backup) && pair->backup->config_state == GEMEL_CONFIG_STATE_GOOD);
+  wait_until (sync_node_is_synced (pair->backup) &&
+              pair->backup->config_state == GEMEL_CONFIG_STATE_GOOD);
 }
 
 static void
@@ -483,7 +485,8 @@ test_silent_peer_is_dialled_anew (Pair         *pair,
 {
   GMutex gate;
 
-  g_test_summary ("A peer that is connected and does not answer loses its connections after the time of one exchange");
+  g_test_summary ("A peer that is connected and does not answer loses its connections after "
+                  "the time of one exchange");
   sync_node_stop (pair->backup);
   pair->backup->options.sync_timeout_ms = 300;
   sync_node_start (pair->backup);
@@ -542,7 +545,8 @@ test_history_union (Pair         *pair,
 static void
 remove_history (SyncNode *node)
 {
-  static const char *const names[] = { "buffer.db", "buffer.db-wal", "buffer.db-shm", "history.db", "history.db-wal", "history.db-shm" };
+  static const char *const names[] = { "buffer.db", "buffer.db-wal", "buffer.db-shm",
+                                       "history.db", "history.db-wal", "history.db-shm" };
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     {
@@ -559,7 +563,8 @@ test_history_lost_files (Pair         *pair,
   SyncNode *backup = pair->backup;
   guint64   received;
 
-  g_test_summary ("A node that lost its history does not number new points as its peer has numbered old ones");
+  g_test_summary ("A node that lost its history does not number new points as its peer has "
+                  "numbered old ones");
   pair_up (pair);
   sync_node_write_history (pair->master, 700);
   wait_until (sync_node_count_history (backup, pair->master->uuid) == 700);
@@ -582,7 +587,8 @@ test_history_retry (Pair         *pair,
   g_autofree char *path = g_build_filename (pair->backup->dir, "history", "history.db", NULL);
   sqlite3         *db = NULL;
 
-  g_test_summary ("Rows that the disk refused come again when it takes them, without a new row behind them");
+  g_test_summary ("Rows that the disk refused come again when it takes them, without a new row "
+                  "behind them");
   pair_up (pair);
   g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
   g_assert_cmpint (sqlite3_exec (db, "BEGIN IMMEDIATE", NULL, NULL, NULL), ==, SQLITE_OK);

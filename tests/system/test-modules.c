@@ -500,7 +500,8 @@ test_modules_leave_memory_first (Fixture      *f,
       f->dir = g_strdup (dir);
       drop_privileges (f);
       add_module (f, "a", GEMEL_LEVEL_ACTIVE, 5000,
-                  "until grep -qx 0 /proc/$$/oom_score_adj; do sleep 0.01; done; echo $$ > a; exec sleep 1000");
+                  "until grep -qx 0 /proc/$$/oom_score_adj; do sleep 0.01; done; "
+                  "echo $$ > a; exec sleep 1000");
       build (f);
       set_level (f, GEMEL_LEVEL_ACTIVE);
       WAIT_FOR (f, read_pid (f, "a") != 0);

@@ -192,6 +192,7 @@ main (int    argc,
                    test_notify_full_socket_does_not_block);
   g_test_add_func ("/system/notify/watchdog-is-read", test_notify_watchdog_is_read);
   g_test_add_func ("/system/clock/both-run", test_clock_both_run);
-  g_test_add_func ("/system/memory/limit-does-not-stop-threads", test_memory_limit_does_not_stop_threads);
+  g_test_add_func ("/system/memory/limit-does-not-stop-threads",
+                   test_memory_limit_does_not_stop_threads);
   return g_test_run ();
 }
