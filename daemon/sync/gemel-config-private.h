@@ -46,7 +46,8 @@ struct _GemelConfigStream
   GByteArray     *entries; /* body of the next ENTRIES frame */
   guint64         sent_seq;
   guint64         acked_seq;
-  gboolean        followed; /* LEVEL was sent: the puller keeps up from here */
+  gboolean        followed;  /* LEVEL was sent: the puller keeps up from here */
+  gboolean        gave_full; /* END was sent: it counts when the puller goes on from the copy */
   gboolean        reading;  /* a page or a chunk is on its way */
   GemelFullCopy  *copy_out;
 

@@ -289,6 +289,7 @@ on_chunk (GObject      *source,
       gemel_stream_send (self->stream, GEMEL_SYNC_CONFIG_END, 0, hash, sizeof hash);
       g_clear_pointer (&self->copy_out, gemel_full_copy_unref);
       self->step = GEMEL_SOURCE_IDLE;
+      self->gave_full = TRUE;
     }
 }
 
@@ -405,6 +406,9 @@ on_facts (GObject      *source,
       begin_full (self);
       return;
     }
+  if (self->gave_full)
+    self->figures.full_syncs++;
+  self->gave_full = FALSE;
   self->step = GEMEL_SOURCE_PAGING;
   self->sent_seq = self->ask_position.seq;
   self->acked_seq = self->ask_position.seq;

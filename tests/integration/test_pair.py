@@ -220,13 +220,21 @@ def test_history_is_the_union():
 
 
 def test_force_resync():
-    """A person can have the whole copy taken again."""
-    with Pair() as pair:
+    """A person can have the whole copy taken again, asked on either node."""
+    with Pair(SETTLED) as pair:
         pair.a.set_config('demo', 'limit', '7')
-        path = pair.b.call('Node', 'ForceResync', '(sa{sv})', 'config', {})
-        assert pair.b.job(path)[0] == 'done'
+        pair.a.post_state('alarms', 'pump', 'on')
+        for node in (pair.b, pair.a):
+            for provider in ('config', 'state', ''):
+                wait_for('the provider is known', lambda node=node: node.get(
+                    'Provider', 'Name', path='/org/gemel/Gemel1/provider/config') == 'config')
+                pair.wait_level()
+                path = node.call('Node', 'ForceResync', '(sa{sv})', provider, {})
+                assert node.job(path)[0] == 'done', (node.name, provider)
         pair.b.wait_event('full-sync-done')
         assert pair.b.get_config('demo', 'limit') == '7'
+        assert pair.b.get_state('alarms', 'pump') == 'on'
+        expect_error('NotFound', pair.a.call, 'Node', 'ForceResync', '(sa{sv})', 'history', {})
         pair.wait_level()
 
 
