@@ -95,9 +95,9 @@ def has_address(space):
     return ADDRESS in run('ip', '-n', space, '-4', '-o', 'addr', 'show', 'dev', 'bench0')
 
 
-def start_keepalived(folder, space, priority):
-    """One keepalived in its namespace."""
-    path = os.path.join(folder, space)
+def start_keepalived(folder, space, number, priority):
+    """One keepalived in its namespace; files of its own, for a killed one may still hold its."""
+    path = os.path.join(folder, f'{space}-{number}')
     with open(path + '.conf', 'w', encoding='ascii') as file:
         file.write(KEEPALIVED.format(name=space, priority=priority, address=ADDRESS))
     return subprocess.Popen(['nsenter', f'--net=/run/netns/{space}', 'keepalived', '--dont-fork',
@@ -115,7 +115,7 @@ def keepalived(runs):
             wait_for('the wire', lambda: all('state UP' in run('ip', '-n', space, 'link', 'show',
                                                                'bench0') for space in spaces))
             for number in range(runs):
-                processes = [start_keepalived(folder, space, priority) for space,
+                processes = [start_keepalived(folder, space, number, priority) for space,
                              priority in zip(spaces, (200, 100))]
                 wait_for('the address on the first',
                          lambda: has_address(spaces[0]) and not has_address(spaces[1]), 30)
