@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright (C) 2026 The Gemel authors
  *
- * What the files of the node share. gemel-node.c builds and takes down, -ports.c brings what other
- * threads report into the main thread, -snapshot.c composes the truth, -requests.c takes requests,
- * -pairing.c pairs and unpairs, -settings.c carries settings to those who need them.
+ * What the files of the node share. gemel-node.c builds and takes down; -events.c brings what other
+ * threads report into the main thread; -link.c, -data.c and -ports.c are what the link, the data
+ * paths, the listener and the modules report; -snapshot.c composes the truth; -requests.c takes
+ * requests; -pairing.c pairs and unpairs; -settings.c carries settings to those who need them.
  */
 #pragma once
 
@@ -29,6 +30,8 @@ struct _GemelNode
   char             *state_dir;
   char             *name;
   GemelSettings    *settings;
+  char             *log_level; /* (nullable): of the settings, as last applied */
+  GStrv             log_merge; /* (nullable): the same */
   GemelNodeIdentity identity;
   GemelKeys         keys;
   gint64            started_unix_us;
@@ -95,7 +98,24 @@ void gemel_node_post (GemelNode     *node,
                       gpointer       data,
                       GDestroyNotify data_free);
 
-/* gemel-node-ports.c */
+/* A report of something that happened, on its way to the main thread. */
+typedef struct
+{
+  GemelEventCode code;
+  GemelCause     cause;
+  guint64        term;
+  gint64         a;
+  gint64         b;
+  char          *subject;
+  char          *message;
+} GemelNodeReport;
+GemelNodeReport *gemel_node_report_new (GemelEventCode code,
+                                        const char    *subject,
+                                        const char    *message);
+void             gemel_node_report (GemelNode       *node,
+                                    GemelNodeReport *report);
+
+/* gemel-node-link.c, gemel-node-data.c, gemel-node-ports.c */
 extern const GemelLinkPort          gemel_node_link_port;
 extern const GemelSyncPort          gemel_node_sync_port;
 extern const GemelHistoryPort       gemel_node_history_port;

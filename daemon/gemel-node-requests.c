@@ -106,6 +106,26 @@ count_full_syncs (GemelNode *node,
   return n;
 }
 
+/* Each side of history sends what the other lacks, so there is no copy to take. */
+static gboolean
+is_pulled (GemelNode  *node,
+           const char *provider,
+           GError    **error)
+{
+  gboolean known = provider == NULL || provider[0] == '\0' || g_str_equal (provider, "config") ||
+                   g_str_equal (provider, "state");
+
+  for (guint i = 0; !known && i < node->n_providers; i++)
+    known = g_str_has_prefix (provider, "state/") &&
+            g_str_equal (node->providers[i].name, provider);
+  if (!known)
+    g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_NOT_FOUND,
+                 "%s cannot be re-synchronised; there are config, state, and state/NAME of a "
+                 "provider that has state (gemelctl status)",
+                 provider);
+  return known;
+}
+
 static guint64
 force_resync (gpointer    data,
               const char *provider,
@@ -121,6 +141,8 @@ force_resync (gpointer    data,
                            "the peer is not connected; re-sync when it is (gemelctl status)");
       return 0;
     }
+  if (!is_pulled (node, provider, error))
+    return 0;
   if (gemel_jobs_find_running (node->jobs, "resync") != 0)
     {
       g_set_error_literal (error, GEMEL_ERROR, GEMEL_ERROR_BUSY, "a re-sync is running already");

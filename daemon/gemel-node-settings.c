@@ -36,23 +36,54 @@ gemel_node_load_settings (GemelNode *node,
 }
 
 static void
-apply_log (GemelNode *node)
+apply_log_level (GemelNode *node)
 {
-  g_auto (GStrv)     merge = gemel_settings_dup_list (node->settings, "log.merge");
+  const char        *token = gemel_settings_get_string (node->settings, "log.level");
   g_autoptr (GError) local_error = NULL;
   GemelLogLevel      level;
 
-  if (gemel_log_level_from_string (gemel_settings_get_string (node->settings, "log.level"),
-                                   &level) &&
+  if (g_strcmp0 (token, node->log_level) == 0)
+    return;
+  g_free (node->log_level);
+  node->log_level = g_strdup (token);
+  if (gemel_log_level_from_string (token, &level) &&
       !gemel_log_set_level ("*", level, &local_error))
     gemel_log_error ("settings", "log.level", local_error);
-  for (guint i = 0; merge != NULL && merge[i] != NULL; i++)
-    {
-      g_autoptr (GError) merge_error = NULL;
+}
 
-      if (!gemel_log_set_merge (merge[i], TRUE, &merge_error))
-        gemel_log_error ("settings", "log.merge", merge_error);
+static void
+set_merge (char   **providers,
+           gboolean merge)
+{
+  for (guint i = 0; providers != NULL && providers[i] != NULL; i++)
+    {
+      g_autoptr (GError) local_error = NULL;
+
+      if (!gemel_log_set_merge (providers[i], merge, &local_error))
+        gemel_log_error ("settings", "log.merge", local_error);
     }
+}
+
+static void
+apply_log_merge (GemelNode *node)
+{
+  g_auto (GStrv) merge = gemel_settings_dup_list (node->settings, "log.merge");
+
+  if (merge != NULL && node->log_merge != NULL &&
+      g_strv_equal ((const char *const *) merge, (const char *const *) node->log_merge))
+    return;
+  set_merge (node->log_merge, FALSE);
+  set_merge (merge, TRUE);
+  g_strfreev (node->log_merge);
+  node->log_merge = g_steal_pointer (&merge);
+}
+
+/* Only what changed: what a person set for one provider at run time must outlive other changes. */
+static void
+apply_log (GemelNode *node)
+{
+  apply_log_level (node);
+  apply_log_merge (node);
 }
 
 /**

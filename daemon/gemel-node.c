@@ -298,6 +298,8 @@ gemel_node_free (GemelNode *node)
   g_clear_pointer (&node->told, gemel_peer_status_free);
   g_clear_pointer (&node->settings, gemel_settings_free);
   g_clear_object (&node->cancellable);
+  g_free (node->log_level);
+  g_strfreev (node->log_merge);
   g_free (node->providers);
   g_free (node->peer_address);
   g_free (node->state_dir);

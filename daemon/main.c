@@ -4,7 +4,8 @@
  * gemeld: options, log, signals, the main loop. The node does the rest.
  *
  * Exit status: 0 after an orderly stop; 78 (EX_CONFIG) when settings, keys or stores must be mended
- * by a person, so that the guard does not try again; 1 for everything else.
+ * by a person, so that the guard does not try again; 1 for everything else: a bus, an address, a
+ * port or room on the disk may come.
  */
 #include "api/gemel-error.h"
 #include "api/gemel-names.h"
@@ -12,20 +13,15 @@
 #include "gemel-node.h"
 #include "link/gemel-guard-wire.h"
 #include "system/gemel-log.h"
+#include "system/gemel-memory.h"
 #include "system/gemel-notify.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
-#include <linux/capability.h>
 #include <locale.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #define CONFIG_DIR       "/etc/gemel" /* gemel.conf and gemel.conf.d are in it */
 #define STATE_DIR        "/var/lib/gemel"
@@ -100,29 +96,13 @@ load_settings (const Options *options,
   return good ? g_steal_pointer (&settings) : NULL;
 }
 
-static gboolean
-may_lock_without_limit (void)
-{
-  struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
-  struct __user_cap_data_struct   data[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
-  struct rlimit                   limit;
-
-  if (getrlimit (RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur == RLIM_INFINITY)
-    return TRUE;
-  return syscall (SYS_capget, &header, data) == 0 &&
-         (data[CAP_TO_INDEX (CAP_IPC_LOCK)].effective & CAP_TO_MASK (CAP_IPC_LOCK)) != 0;
-}
-
-/* Heartbeats must not wait for a page; what is never touched costs nothing (MCL_ONFAULT). Under a
- * finite limit MCL_FUTURE would let later threads and allocations fail: then nothing is locked. */
 static void
 keep_in_memory (void)
 {
-  if (!may_lock_without_limit ())
+  if (!gemel_memory_keep ())
     gemel_log ("node", GEMEL_LOG_INFO,
-               "memory is not locked; LimitMEMLOCK=infinity in the unit allows it");
-  else if (mlockall (MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0)
-    gemel_log ("node", GEMEL_LOG_INFO, "memory is not locked: %s", g_strerror (errno));
+               "memory is not locked, so heartbeats may wait for a page; LimitMEMLOCK=infinity "
+               "allows it");
   /* Keys must not end in a core dump. */
   (void) prctl (PR_SET_DUMPABLE, 0);
 }
@@ -250,6 +230,17 @@ set_up (Program       *program,
   return TRUE;
 }
 
+/* Whether trying again later can help: a bus that is not there yet, a port that a killed daemon
+ * still holds until its last thread is gone, a disk that somebody clears. The rest needs a
+ * person. */
+static gboolean
+passes_by_itself (const GError *error)
+{
+  return error->domain != GEMEL_ERROR || gemel_error_is (error, GEMEL_ERROR_BUSY) ||
+         gemel_error_is (error, GEMEL_ERROR_DISK_FULL) ||
+         gemel_error_is (error, GEMEL_ERROR_FAILED) || gemel_error_is (error, GEMEL_ERROR_TIMEOUT);
+}
+
 static int
 run (const Options *options)
 {
@@ -283,8 +274,7 @@ run (const Options *options)
   else
     {
       gemel_log_error ("node", "starting", local_error);
-      /* What a person must mend is ours to name; a bus that is not there yet may come. */
-      program.status = local_error->domain == GEMEL_ERROR ? EX_CONFIG : EXIT_FAILURE;
+      program.status = passes_by_itself (local_error) ? EXIT_FAILURE : EX_CONFIG;
     }
   if (program.node != NULL)
     gemel_node_set_surface (program.node, NULL, NULL);

@@ -108,6 +108,34 @@ gemel_ctl_find_command (const char *const *args,
   return found;
 }
 
+/**
+ * gemel_ctl_join_words:
+ * @words: (inout): the words that the user gave, %NULL-terminated
+ *
+ * Brings the second word of a command before the options that stand between the two: "pair --yes
+ * remove" becomes "pair remove --yes". Leaves alone what is no command, what is one with its first
+ * word only, and what comes after "--".
+ *
+ * Thread: main
+ */
+void
+gemel_ctl_join_words (char **words)
+{
+  if (words[0] == NULL || find_name (words[0]) != NULL)
+    return;
+  for (guint i = 1; words[i] != NULL && strcmp (words[i], "--") != 0; i++)
+    {
+      g_autofree char *both = g_strconcat (words[0], " ", words[i], NULL);
+      char            *second = words[i];
+
+      if (find_name (both) == NULL)
+        continue;
+      memmove (words + 2, words + 1, (i - 1) * sizeof *words);
+      words[1] = second;
+      return;
+    }
+}
+
 /* Levenshtein distance; both texts are short. */
 static guint
 distance (const char *a,

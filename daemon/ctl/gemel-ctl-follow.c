@@ -2,7 +2,7 @@
  * Copyright (C) 2026 The Gemel authors
  *
  * --follow: asks for what is new at each signal and twice a second besides, and outlives a restart
- * of the daemon. Ctrl-C ends it.
+ * of the daemon. Ctrl-C or SIGTERM ends it.
  */
 #include "ctl/gemel-ctl-follow.h"
 
@@ -67,7 +67,7 @@ on_tick (gpointer user_data)
 }
 
 static gboolean
-on_interrupt (gpointer user_data)
+on_end (gpointer user_data)
 {
   Follow *follow = user_data;
 
@@ -100,6 +100,7 @@ gemel_ctl_follow (GemelCtl        *ctl,
   guint                 subscription = 0;
   guint                 tick;
   guint                 interrupt;
+  guint                 terminate;
 
   /* Without a daemon at the beginning there is nothing to follow. */
   if (!print_new (user_data, &follow.last, error))
@@ -107,8 +108,10 @@ gemel_ctl_follow (GemelCtl        *ctl,
   if (signal != NULL)
     subscription = gemel_ctl_subscribe (ctl, interface, signal, NULL, on_signal, &follow);
   tick = g_timeout_add (ASK_MS, on_tick, &follow);
-  interrupt = g_unix_signal_add (SIGINT, on_interrupt, &follow);
+  interrupt = g_unix_signal_add (SIGINT, on_end, &follow);
+  terminate = g_unix_signal_add (SIGTERM, on_end, &follow);
   g_main_loop_run (loop);
+  g_source_remove (terminate);
   g_source_remove (interrupt);
   g_source_remove (tick);
   if (subscription != 0)

@@ -269,7 +269,8 @@ print_points (GemelCtl *ctl,
  * @args: what follows the command
  * @error: why not
  *
- * The newest points of the range, in time order.
+ * The oldest points of the range, in time order; what comes after them is found by asking again
+ * from the time of the last one.
  *
  * Returns: whether they were printed.
  * Thread: main
@@ -288,7 +289,7 @@ gemel_ctl_history_query (GemelCtl *ctl,
     { "from", 0, 0, G_OPTION_ARG_STRING, &from_text,
       "From this time on: -10min, 10:00, 2026-11-22 …", "TIME" },
     { "to", 0, 0, G_OPTION_ARG_STRING, &to_text, "Up to this time", "TIME" },
-    { "limit", 'n', 0, G_OPTION_ARG_INT, &limit, "How many at most, 1 to 1000 (default 100)", "N" },
+    { "limit", 'n', 0, G_OPTION_ARG_INT, &limit, "The oldest N, 1 to 1000 (default 100)", "N" },
     { "csv", 0, 0, G_OPTION_ARG_NONE, &csv, "Comma-separated values, times in µs UTC", NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
   };

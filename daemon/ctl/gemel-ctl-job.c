@@ -5,6 +5,11 @@
  *
  * The object is asked again twice a second as well as listened to: a signal that was sent before
  * the subscription counted is lost, and a daemon that dies sends none.
+ *
+ * A job that stands still for longer than --timeout is left alone. A re-sync may move a large
+ * store, and only the node that takes the copy can say how far it is: unless --timeout was given it
+ * is followed for as long as the daemon says that it runs (the daemon ends it when the peer is
+ * lost).
  */
 #include "ctl/gemel-ctl-bus.h"
 #include "ctl/gemel-ctl-format.h"
@@ -12,7 +17,8 @@
 
 #include <string.h>
 
-#define ASK_MS 500
+#define ASK_MS         500
+#define LONG_OPERATION "resync"
 
 typedef struct
 {
@@ -21,7 +27,8 @@ typedef struct
   GemelCtlJob *job;
   GError      *error;
   char        *said;
-  gint64       moved_us; /* monotonic: when it said something new */
+  double       progress; /* 0..1, < 0: unknown */
+  gint64       moved_us; /* monotonic: when it said something new or went on */
 } Follow;
 
 /**
@@ -54,6 +61,10 @@ say_step (Follow   *follow,
     line = g_strdup_printf ("%3.0f %%%s%s", progress * 100, *safe != '\0' ? "  " : "", safe);
   else
     line = g_strdup (safe);
+  /* A whole percent of much data takes long; less than one is life as well. */
+  if (progress > follow->progress || progress < follow->progress)
+    follow->moved_us = g_get_monotonic_time ();
+  follow->progress = progress;
   if (*line == '\0' || g_strcmp0 (line, follow->said) == 0)
     return;
   if (!follow->ctl->json)
@@ -86,6 +97,17 @@ take (Follow   *follow,
   return FALSE;
 }
 
+static gboolean
+stands_still (const Follow *follow)
+{
+  const GemelCtl *ctl = follow->ctl;
+  const gint64    still_us = g_get_monotonic_time () - follow->moved_us;
+
+  if (ctl->timeout_text == NULL && strcmp (follow->job->operation, LONG_OPERATION) == 0)
+    return FALSE;
+  return (double) still_us >= ctl->timeout_s * G_USEC_PER_SEC;
+}
+
 static void
 ask (Follow     *follow,
      const char *path)
@@ -100,10 +122,11 @@ ask (Follow     *follow,
       g_main_loop_quit (follow->loop);
       return;
     }
-  if ((double) (g_get_monotonic_time () - follow->moved_us) < follow->ctl->timeout_s * 1e6)
+  if (!stands_still (follow))
     return;
   g_set_error (&follow->error, GEMEL_CTL_ERROR, GEMEL_CTL_FAILED,
-               "%s has not moved for %g s and goes on without being watched; “gemelctl jobs” shows it, --timeout SECONDS waits longer",
+               "%s has not moved for %g s and goes on without being watched; “gemelctl jobs” "
+               "shows it, --timeout SECONDS waits longer",
                follow->job->operation, follow->ctl->timeout_s);
   g_main_loop_quit (follow->loop);
 }
@@ -163,7 +186,7 @@ gemel_ctl_job_follow (GemelCtl    *ctl,
                       GError     **error)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
-  Follow                follow = { ctl, loop, ret_job, NULL, NULL, g_get_monotonic_time () };
+  Follow                follow = { .ctl = ctl, .loop = loop, .job = ret_job, .progress = -1 };
   Ask                   a = { &follow, path };
   const gint64          begin_us = g_get_monotonic_time ();
   const guint           subscription = gemel_ctl_subscribe (ctl, "org.freedesktop.DBus.Properties",
@@ -172,6 +195,7 @@ gemel_ctl_job_follow (GemelCtl    *ctl,
   const guint           tick = g_timeout_add (ASK_MS, on_tick, &a);
 
   *ret_job = (GemelCtlJob){ 0 };
+  follow.moved_us = begin_us;
   g_idle_add (on_start, &a);
   g_main_loop_run (loop);
   g_source_remove (tick);

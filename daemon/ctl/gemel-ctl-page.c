@@ -28,7 +28,8 @@ static char *
 format_since (const GemelCtlView *view,
               gint64              since_usec)
 {
-  return since_usec > 0 ? gemel_ctl_format_duration (MAX (view->unix_us - since_usec, 0)) : g_strdup ("–");
+  return since_usec > 0 ? gemel_ctl_format_duration (MAX (view->unix_us - since_usec, 0))
+                        : g_strdup ("–");
 }
 
 static void
@@ -57,7 +58,9 @@ add_term (GemelCtlTable      *table,
           const GemelCtlView *view)
 {
   g_autofree char *self = g_strdup_printf ("%" G_GUINT64_FORMAT, view->self.term);
-  g_autofree char *peer = view->peer.term > 0 ? g_strdup_printf ("%" G_GUINT64_FORMAT, view->peer.term) : g_strdup ("");
+  g_autofree char *peer = view->peer.term > 0
+                            ? g_strdup_printf ("%" G_GUINT64_FORMAT, view->peer.term)
+                            : g_strdup ("");
 
   add_line (table, "term", self, peer);
 }
@@ -67,11 +70,20 @@ add_levels (GemelCtlTable      *table,
             const GemelCtlView *view)
 {
   const gboolean   known = view->paired && view->last_seen_usec != 0;
-  g_autofree char *last = known && !view->alive ? g_strdup_printf ("%s (last heard)", view->peer.level) : g_strdup (known ? view->peer.level : "–");
+  const char      *level = known ? view->peer.level : "–";
+  g_autofree char *last = known && !view->alive ? g_strdup_printf ("%s (last heard)", level)
+                                                : g_strdup (level);
 
   gemel_ctl_table_add (table, "activity level", GEMEL_CTL_PLAIN);
   gemel_ctl_table_add (table, or_dash (view->self.level), level_style (view->self.level));
-  gemel_ctl_table_add (table, last, known && view->alive ? level_style (view->peer.level) : GEMEL_CTL_DIM);
+  gemel_ctl_table_add (table, last,
+                       known && view->alive ? level_style (view->peer.level) : GEMEL_CTL_DIM);
+}
+
+static const char *
+yes_no (gboolean flag)
+{
+  return flag ? "yes" : "no";
 }
 
 static char *
@@ -81,22 +93,25 @@ render_nodes (const GemelCtlView *view,
 {
   const GemelCtlNodeView   *s = &view->self;
   const GemelCtlNodeView   *p = &view->peer;
-  g_autofree char          *self_title = gemel_ctl_sanitize (*s->name != '\0' ? s->name : "this node");
-  g_autofree char          *self_here = g_strconcat (self_title, " (here)", NULL);
-  g_autofree char          *peer_title = gemel_ctl_sanitize (*p->name != '\0' ? p->name : view->paired ? "peer"
-                                                                                                       : "no peer");
-  const char               *titles[] = { "", self_here, peer_title, NULL };
+  const char               *no_name = view->paired ? "peer" : "no peer";
+  g_autofree char          *self_name = gemel_ctl_sanitize (*s->name != '\0' ? s->name
+                                                                             : "this node");
+  g_autofree char          *self_here = g_strconcat (self_name, " (here)", NULL);
+  g_autofree char          *peer_name = gemel_ctl_sanitize (*p->name != '\0' ? p->name : no_name);
+  const char               *titles[] = { "", self_here, peer_name, NULL };
   g_autoptr (GemelCtlTable) table = gemel_ctl_table_new (titles);
-  const char               *connected = view->connected ? "yes" : "no";
+  const char               *connected = view->paired ? yes_no (view->connected) : "";
 
   add_line (table, "role", s->role, p->role);
   add_levels (table, view);
   add_line (table, "standby level", s->standby_level, p->standby_level);
-  add_line (table, "peer connected", view->paired ? connected : "", view->paired ? connected : "");
+  add_line (table, "peer connected", connected, connected);
   add_since (table, view);
   add_line (table, "configuration state", s->config_state, p->config_state);
-  add_line (table, "synced", view->paired ? (s->synced ? "yes" : "no") : "", view->paired ? (p->synced ? "yes" : "no") : "");
-  add_line (table, "could take over", s->eligible ? "yes" : "no", view->alive ? (p->eligible ? "yes" : "no") : "");
+  add_line (table, "synced", view->paired ? yes_no (s->synced) : "",
+            view->paired ? yes_no (p->synced) : "");
+  add_line (table, "could take over", yes_no (s->eligible),
+            view->alive ? yes_no (p->eligible) : "");
   add_line (table, "history level", s->history_level, p->history_level);
   add_term (table, view);
   add_line (table, "version", s->version, p->version);
@@ -106,14 +121,17 @@ render_nodes (const GemelCtlView *view,
 static char *
 render_facts (const GemelCtlView *view)
 {
-  g_autofree char *rtt = view->rtt_us > 0 ? gemel_ctl_format_duration (view->rtt_us) : g_strdup ("–");
+  g_autofree char *rtt = view->rtt_us > 0 ? gemel_ctl_format_duration (view->rtt_us)
+                                          : g_strdup ("–");
   g_autofree char *when = gemel_ctl_format_time (view->last_changeover_usec);
   g_autofree char *address = gemel_ctl_sanitize (or_dash (view->address));
+  const gboolean   changed = view->last_changeover_usec != 0;
 
-  return g_strdup_printf ("recovery mode %s · assurance %s · round trip %s · peer address %s\nlast changeover %s%s%s%s\n",
-                          or_dash (view->recovery_mode), or_dash (view->assurance), rtt, address, when,
-                          view->last_changeover_usec != 0 ? " (" : "", view->last_changeover_usec != 0 ? view->last_cause : "",
-                          view->last_changeover_usec != 0 ? ")" : "");
+  return g_strdup_printf ("recovery mode %s · assurance %s · round trip %s · peer address %s\n"
+                          "last changeover %s%s%s%s\n",
+                          or_dash (view->recovery_mode), or_dash (view->assurance), rtt, address,
+                          when, changed ? " (" : "", changed ? view->last_cause : "",
+                          changed ? ")" : "");
 }
 
 /* ---- providers ---- */
@@ -123,6 +141,32 @@ get_int (JsonObject *object,
          const char *name)
 {
   return json_object_get_int_member_with_default (object, name, 0);
+}
+
+static void
+add_name (GemelCtlTable *table,
+          JsonObject    *p)
+{
+  gemel_ctl_table_add (table, json_object_get_string_member_with_default (p, "name", "?"),
+                       GEMEL_CTL_PLAIN);
+}
+
+static void
+add_int (GemelCtlTable *table,
+         JsonObject    *p,
+         const char    *name)
+{
+  gemel_ctl_table_take (table, g_strdup_printf ("%" G_GINT64_FORMAT, get_int (p, name)));
+}
+
+static void
+add_rate (GemelCtlTable *table,
+          JsonObject    *p,
+          const char    *name)
+{
+  const double rate = json_object_get_double_member_with_default (p, name, 0);
+
+  gemel_ctl_table_take (table, gemel_ctl_format_rate (rate));
 }
 
 static void
@@ -138,18 +182,18 @@ add_flag (GemelCtlTable *table,
           gboolean       flag,
           GemelCtlStyle  style)
 {
-  gemel_ctl_table_add (table, flag ? "yes" : "no", flag ? style : GEMEL_CTL_PLAIN);
+  gemel_ctl_table_add (table, yes_no (flag), flag ? style : GEMEL_CTL_PLAIN);
 }
 
 static void
 add_source (GemelCtlTable *table,
             JsonObject    *p)
 {
-  gemel_ctl_table_add (table, json_object_get_string_member_with_default (p, "name", "?"), GEMEL_CTL_PLAIN);
-  gemel_ctl_table_take (table, g_strdup_printf ("%" G_GINT64_FORMAT, get_int (p, "pending_updates")));
-  gemel_ctl_table_take (table, gemel_ctl_format_rate (json_object_get_double_member_with_default (p, "queued_per_second", 0)));
-  gemel_ctl_table_take (table, gemel_ctl_format_rate (json_object_get_double_member_with_default (p, "dispatched_per_second", 0)));
-  gemel_ctl_table_take (table, g_strdup_printf ("%" G_GINT64_FORMAT, get_int (p, "entries")));
+  add_name (table, p);
+  add_int (table, p, "pending_updates");
+  add_rate (table, p, "queued_per_second");
+  add_rate (table, p, "dispatched_per_second");
+  add_int (table, p, "entries");
   gemel_ctl_table_take (table, gemel_ctl_format_bytes ((guint64) MAX (get_int (p, "bytes"), 0)));
 }
 
@@ -159,22 +203,35 @@ add_puller (GemelCtlTable      *table,
             JsonObject         *p)
 {
   const gint64     pulled = get_int (p, "last_pull_usec");
-  g_autofree char *ago = pulled > 0 ? gemel_ctl_format_duration (MAX (view->unix_us - pulled, 0)) : NULL;
+  const gint64     total = get_int (p, "full_total_bytes");
+  const gint64     age_us = MAX (view->unix_us - pulled, 0);
+  g_autofree char *ago = pulled > 0 ? gemel_ctl_format_duration (age_us) : NULL;
 
-  gemel_ctl_table_add (table, json_object_get_string_member_with_default (p, "name", "?"), GEMEL_CTL_PLAIN);
+  add_name (table, p);
   gemel_ctl_table_take (table, ago != NULL ? g_strconcat (ago, " ago", NULL) : g_strdup ("never"));
   add_duration (table, get_int (p, "last_pull_duration_usec"), pulled > 0);
   add_duration (table, get_int (p, "last_apply_duration_usec"), pulled > 0);
-  add_flag (table, json_object_get_boolean_member_with_default (p, "full_sync_needed", FALSE), GEMEL_CTL_WARN);
-  add_flag (table, json_object_get_boolean_member_with_default (p, "restart_required", FALSE), GEMEL_CTL_WARN);
-  if (get_int (p, "full_total_bytes") > 0)
-    gemel_ctl_table_take (table, g_strdup_printf ("full sync %.0f %%", (double) get_int (p, "full_done_bytes") * 100.0 / (double) get_int (p, "full_total_bytes")));
+  add_flag (table, json_object_get_boolean_member_with_default (p, "full_sync_needed", FALSE),
+            GEMEL_CTL_WARN);
+  add_flag (table, json_object_get_boolean_member_with_default (p, "restart_required", FALSE),
+            GEMEL_CTL_WARN);
+  if (total > 0)
+    gemel_ctl_table_take (table, g_strdup_printf ("full sync %.0f %%",
+                                                  (double) get_int (p, "full_done_bytes") * 100.0 /
+                                                    (double) total));
   else
-    gemel_ctl_table_take (table, g_strdup_printf ("%" G_GINT64_FORMAT, get_int (p, "entries")));
+    add_int (table, p, "entries");
 }
 
-static const char *const source_titles[] = { "provider (source)", ">pending updates", ">queued/s", ">dispatched/s", ">entries", ">size", NULL };
-static const char *const puller_titles[] = { "provider (puller)", ">last pull", ">pull took", ">apply took", "full sync needed", "restart required", ">entries", NULL };
+/* clang-format off */
+static const char *const source_titles[] = {
+  "provider (source)", ">pending updates", ">queued/s", ">dispatched/s", ">entries", ">size", NULL
+};
+static const char *const puller_titles[] = {
+  "provider (puller)", ">last pull", ">pull took", ">apply took", "full sync needed",
+  "restart required", ">entries", NULL
+};
+/* clang-format on */
 
 static void
 append_providers (GString            *out,
@@ -185,18 +242,21 @@ append_providers (GString            *out,
   g_autoptr (GemelCtlTable) sources = gemel_ctl_table_new (source_titles);
   g_autoptr (GemelCtlTable) pullers = gemel_ctl_table_new (puller_titles);
   JsonNode                 *node = json_object_get_member (view->root, "providers");
-  JsonArray                *array = node != NULL && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  const gboolean            is_array = node != NULL && JSON_NODE_HOLDS_ARRAY (node);
+  JsonArray                *array = is_array ? json_node_get_array (node) : NULL;
 
   for (guint i = 0; array != NULL && i < json_array_get_length (array); i++)
     {
-      JsonNode *element = json_array_get_element (array, i);
+      JsonNode   *element = json_array_get_element (array, i);
+      JsonObject *provider = NULL;
 
       if (!JSON_NODE_HOLDS_OBJECT (element))
         continue;
-      if (json_object_get_boolean_member_with_default (json_node_get_object (element), "source", FALSE))
-        add_source (sources, json_node_get_object (element));
+      provider = json_node_get_object (element);
+      if (json_object_get_boolean_member_with_default (provider, "source", FALSE))
+        add_source (sources, provider);
       else
-        add_puller (pullers, view, json_node_get_object (element));
+        add_puller (pullers, view, provider);
     }
   if (gemel_ctl_table_get_n_rows (sources) > 0)
     {

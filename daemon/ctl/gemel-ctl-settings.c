@@ -11,7 +11,8 @@
 
 #include <string.h>
 
-static const char *const names[] = { "name", "type", "unit", "range", "default", "value", "layer", "scope", "summary", "needs_restart", NULL };
+static const char *const names[] = { "name", "type", "unit", "range", "default", "value",
+                                     "layer", "scope", "summary", "needs_restart", NULL };
 
 typedef struct
 {
@@ -23,15 +24,19 @@ static void
 read_row (GVariant *row,
           Setting  *ret_setting)
 {
-  g_variant_get (row, "(&s&s&s&s&s&s&s&s&sb)", &ret_setting->name, &ret_setting->type, &ret_setting->unit, &ret_setting->range,
-                 &ret_setting->def, &ret_setting->value, &ret_setting->layer, &ret_setting->scope, &ret_setting->summary, &ret_setting->restart);
+  g_variant_get (row, "(&s&s&s&s&s&s&s&s&sb)", &ret_setting->name, &ret_setting->type,
+                 &ret_setting->unit, &ret_setting->range, &ret_setting->def, &ret_setting->value,
+                 &ret_setting->layer, &ret_setting->scope, &ret_setting->summary,
+                 &ret_setting->restart);
 }
 
 static GVariant *
 fetch (GemelCtl *ctl,
        GError  **error)
 {
-  g_autoptr (GVariant) reply = gemel_ctl_call (ctl, "Node", "ListSettings", g_variant_new ("(@a{sv})", gemel_ctl_no_options ()), "(a(sssssssssb))", error);
+  g_autoptr (GVariant) reply = gemel_ctl_call (ctl, "Node", "ListSettings",
+                                               g_variant_new ("(@a{sv})", gemel_ctl_no_options ()),
+                                               "(a(sssssssssb))", error);
 
   return reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
 }
@@ -79,7 +84,8 @@ gemel_ctl_settings_list (GemelCtl *ctl,
                          char   ***args,
                          GError  **error)
 {
-  static const char *const  titles[] = { "setting", "value", "unit", "from", "scope", "meaning", NULL };
+  static const char *const  titles[] = { "setting", "value", "unit", "from",
+                                         "scope", "meaning", NULL };
   g_autoptr (GemelCtlTable) table = gemel_ctl_table_new (titles);
   g_autoptr (JsonBuilder)   json = json_builder_new ();
   g_autoptr (GVariant)      rows = NULL;
@@ -102,7 +108,8 @@ gemel_ctl_settings_list (GemelCtl *ctl,
       gemel_ctl_json_add_row (json, names, row);
       gemel_ctl_table_add (table, s.name, GEMEL_CTL_PLAIN);
       /* Bold is what differs from the built-in value; the layer says it in words. */
-      gemel_ctl_table_add (table, s.value, strcmp (s.layer, "built-in") == 0 ? GEMEL_CTL_PLAIN : GEMEL_CTL_BOLD);
+      gemel_ctl_table_add (table, s.value,
+                           strcmp (s.layer, "built-in") == 0 ? GEMEL_CTL_PLAIN : GEMEL_CTL_BOLD);
       gemel_ctl_table_add (table, s.unit, GEMEL_CTL_PLAIN);
       gemel_ctl_table_add (table, s.layer, GEMEL_CTL_PLAIN);
       gemel_ctl_table_add (table, s.scope, GEMEL_CTL_PLAIN);
@@ -194,7 +201,10 @@ gemel_ctl_settings_set (GemelCtl *ctl,
 
   if (!gemel_ctl_parse (ctl, NULL, "NAME [--] VALUE", 2, 2, args, error))
     return FALSE;
-  reply = gemel_ctl_call (ctl, "Node", "SetSetting", g_variant_new ("(ss@a{sv})", (*args)[0], (*args)[1], gemel_ctl_no_options ()), "()", error);
+  reply = gemel_ctl_call (ctl, "Node", "SetSetting",
+                          g_variant_new ("(ss@a{sv})", (*args)[0], (*args)[1],
+                                         gemel_ctl_no_options ()),
+                          "()", error);
   return reply != NULL && print_changed (ctl, (*args)[0], error);
 }
 
@@ -216,7 +226,9 @@ gemel_ctl_settings_reset (GemelCtl *ctl,
 
   if (!gemel_ctl_parse (ctl, NULL, "NAME", 1, 1, args, error))
     return FALSE;
-  reply = gemel_ctl_call (ctl, "Node", "ResetSetting", g_variant_new ("(s@a{sv})", (*args)[0], gemel_ctl_no_options ()), "()", error);
+  reply = gemel_ctl_call (ctl, "Node", "ResetSetting",
+                          g_variant_new ("(s@a{sv})", (*args)[0], gemel_ctl_no_options ()), "()",
+                          error);
   return reply != NULL && print_changed (ctl, (*args)[0], error);
 }
 

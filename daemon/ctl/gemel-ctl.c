@@ -51,8 +51,8 @@ add_common (GemelCtl       *ctl,
     { "json", 0, 0, G_OPTION_ARG_NONE, &ctl->json, "Print JSON, for programs", NULL },
     { "no-color", 0, 0, G_OPTION_ARG_NONE, &ctl->no_color,
       "No colour on a terminal (also: NO_COLOR)", NULL },
-    { "timeout", 0, 0, G_OPTION_ARG_DOUBLE, &ctl->timeout_s,
-      "How long to wait for an answer (default 30)", "SECONDS" },
+    { "timeout", 0, 0, G_OPTION_ARG_STRING, &ctl->timeout_text,
+      "How long to wait for an answer, or for a job that stands still (default 30)", "SECONDS" },
     { "version", 0, G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, on_version,
       "Print the version", NULL },
     { NULL, 0, 0, 0, NULL, NULL, NULL },
@@ -66,7 +66,13 @@ static gboolean
 check_common (GemelCtl *ctl,
               GError  **error)
 {
-  if (ctl->timeout_s > 0 && ctl->timeout_s <= TIMEOUT_S_MAX)
+  char *end = NULL;
+
+  if (ctl->timeout_text == NULL)
+    return TRUE;
+  ctl->timeout_s = g_ascii_strtod (ctl->timeout_text, &end);
+  if (end != ctl->timeout_text && *end == '\0' && ctl->timeout_s > 0 &&
+      ctl->timeout_s <= TIMEOUT_S_MAX)
     return TRUE;
   g_set_error (error, GEMEL_CTL_ERROR, GEMEL_CTL_USAGE,
                "--timeout is a number of seconds, above 0 and at most %.0f", TIMEOUT_S_MAX);
@@ -259,22 +265,46 @@ look_at_terminal (GemelCtl *ctl)
     ctl->width = MAX (ctl->width, WIDTH_MIN);
 }
 
+/* Options between the two words of a command: the common ones are taken here, so that what follows
+ * them is seen ("log --json level"); the others go behind the second word. */
+static gboolean
+join_words (GemelCtl *ctl,
+            char   ***words,
+            GError  **error)
+{
+  g_autoptr (GOptionContext) context = g_option_context_new (NULL);
+
+  if ((*words)[1] == NULL || (*words)[1][0] != '-')
+    return TRUE;
+  g_option_context_set_help_enabled (context, FALSE);
+  g_option_context_set_ignore_unknown_options (context, TRUE);
+  g_option_context_set_strict_posix (context, TRUE);
+  add_common (ctl, context);
+  /* GOption takes the first word for the name of the program and leaves it. */
+  if (strcmp ((*words)[1], "--") != 0 && !g_option_context_parse_strv (context, words, error))
+    return FALSE;
+  gemel_ctl_join_words (*words);
+  return TRUE;
+}
+
 static gboolean
 run_command (GemelCtl *ctl,
-             char    **words,
+             char   ***words,
              GError  **error)
 {
   g_auto (GStrv) args = NULL;
   guint          n_words = 0;
 
-  ctl->command = gemel_ctl_find_command ((const char *const *) words, &n_words);
+  if (!join_words (ctl, words, error))
+    return FALSE;
+  ctl->command = gemel_ctl_find_command ((const char *const *) *words, &n_words);
   if (ctl->command == NULL)
     {
-      set_unknown_command (words, error);
+      set_unknown_command (*words, error);
       return FALSE;
     }
   /* GOption takes the first one for the name of the program. */
-  args = g_strdupv (words + n_words - 1);
+  args = g_strdupv (*words + n_words - 1);
   return ctl->command->run (ctl, &args, error);
 }
 
@@ -284,6 +314,7 @@ run (GemelCtl *ctl,
      GError  **error)
 {
   g_autoptr (GOptionContext) context = g_option_context_new ("COMMAND …");
+  g_auto (GStrv)             words = NULL;
   gboolean                   help = FALSE;
   const GOptionEntry         entries[] = {
             { "help", 'h', 0, G_OPTION_ARG_NONE, &help, "Print this help", NULL },
@@ -310,7 +341,8 @@ run (GemelCtl *ctl,
                            "all commands");
       return FALSE;
     }
-  return run_command (ctl, *args + 1, error);
+  words = g_strdupv (*args + 1);
+  return run_command (ctl, &words, error);
 }
 
 /**
@@ -342,5 +374,6 @@ gemel_ctl_main (int    argc,
     }
   g_clear_object (&ctl.connection);
   g_free (ctl.bus_address);
+  g_free (ctl.timeout_text);
   return (int) ctl.status;
 }

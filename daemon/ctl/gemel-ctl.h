@@ -46,9 +46,10 @@ struct _GemelCtl
   gboolean               json;
   gboolean               no_color;
   double                 timeout_s;
-  gboolean               tty;    /* standard output is a terminal */
-  gboolean               colour; /* bold and colour may be used */
-  guint                  width;  /* columns of the terminal; 0: no limit */
+  char                  *timeout_text; /* (nullable): --timeout as it was given */
+  gboolean               tty;          /* standard output is a terminal */
+  gboolean               colour;       /* bold and colour may be used */
+  guint                  width;        /* columns of the terminal; 0: no limit */
   const GemelCtlCommand *command;
   GDBusConnection       *connection; /* (nullable): until the first call */
   GemelCtlStatus         status;     /* exit code of a command that did not fail */
@@ -70,6 +71,7 @@ gboolean gemel_ctl_parse (GemelCtl           *ctl,
 const GemelCtlCommand *gemel_ctl_get_commands (void);
 const GemelCtlCommand *gemel_ctl_find_command (const char *const *args,
                                                guint             *ret_words);
+void                   gemel_ctl_join_words (char **words);
 const char            *gemel_ctl_nearest_command (const char *text);
 
 G_END_DECLS

@@ -203,7 +203,11 @@ on_stop_signal (Guard *guard,
                 int    number)
 {
   if (guard->pid == 0)
-    guard->ended = TRUE;
+    {
+      /* Between two starts: what the last one died of is not how this stop went. */
+      guard->ended = TRUE;
+      guard->status = EXIT_SUCCESS;
+    }
   else if (guard->stopping || number == SIGABRT)
     guard->kill_us = 0;
   else

@@ -157,6 +157,35 @@ take_numbers (GemelWorker *buffer,
 }
 
 /**
+ * gemel_history_buffer_skip:
+ * @buffer: the buffer
+ * @seq: the last number that is taken
+ * @ret_had: (out): the last number that was given before
+ * @error: return location
+ *
+ * Returns: whether the next number is above @seq.
+ * Errors: as gemel_sqlite_set_error ()
+ * Thread: the worker's, inside a job
+ */
+gboolean
+gemel_history_buffer_skip (GemelWorker *buffer,
+                           guint64      seq,
+                           guint64     *ret_had,
+                           GError     **error)
+{
+  static const char sql[] = "UPDATE counter SET last_seq = max (last_seq, ?1)";
+  sqlite3_stmt     *stmt = NULL;
+
+  if (!take_numbers (buffer, 0, ret_had, error))
+    return FALSE;
+  stmt = gemel_worker_prepare (buffer, sql, error);
+  if (stmt == NULL)
+    return FALSE;
+  (void) sqlite3_bind_int64 (stmt, 1, (gint64) seq);
+  return gemel_worker_step_done (buffer, stmt, error);
+}
+
+/**
  * gemel_history_buffer_add:
  * @buffer: the worker of buffer.db
  * @points: a batch that was checked

@@ -287,6 +287,67 @@ gemel_history_write_finish (GemelHistory *history,
   return operation != NULL;
 }
 
+typedef struct
+{
+  GemelHistory *history;
+  guint64       seq;
+} Skip;
+
+static void
+skip_free (gpointer data)
+{
+  gemel_history_unref (((Skip *) data)->history);
+  g_free (data);
+}
+
+static gpointer
+skip_job (GemelWorker  *worker,
+          gpointer      data,
+          GCancellable *cancellable,
+          GError      **error)
+{
+  const Skip   *skip = data;
+  GemelHistory *history = skip->history;
+  guint64       had = 0;
+
+  if (!gemel_history_buffer_skip (worker, skip->seq, &had, error))
+    return NULL;
+  if (had < skip->seq)
+    gemel_history_send_event (history, GEMEL_EVENT_STORE_FAILED,
+                              "the peer has history of this node that its own files lack, "
+                              "new points are numbered behind it",
+                              (gint64) (skip->seq - had));
+  return GINT_TO_POINTER (TRUE);
+}
+
+/**
+ * gemel_history_skip_numbers:
+ * @history: an open history
+ * @seq: what the peer has of this node
+ *
+ * The files of this node may be older than what the peer has, or new: points that took those
+ * numbers again would be held for points that the peer has already. Does nothing while the own
+ * numbers are at @seq or above, which is the rule.
+ *
+ * Thread: any
+ */
+void
+gemel_history_skip_numbers (GemelHistory *history,
+                            guint64       seq)
+{
+  GemelHistoryStats stats;
+  Skip             *skip;
+
+  gemel_history_get_stats (history, &stats);
+  if (seq <= stats.own_seq || seq > G_MAXINT64 / 2)
+    return;
+  skip = g_new (Skip, 1);
+  skip->history = gemel_history_ref (history);
+  skip->seq = seq;
+  gemel_worker_push_async (history->buffer, GEMEL_JOB_WRITE, skip_job, skip, skip_free, NULL, NULL,
+                           NULL, NULL);
+}
+
 static gpointer
 receive_job (GemelWorker  *worker,
              gpointer      data,

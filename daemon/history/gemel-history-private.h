@@ -56,6 +56,10 @@ gboolean   gemel_history_buffer_prepare (GemelWorker *buffer,
                                          guint64     *ret_last_seq,
                                          guint64     *ret_bytes,
                                          GError     **error) G_GNUC_WARN_UNUSED_RESULT;
+gboolean   gemel_history_buffer_skip (GemelWorker *buffer,
+                                      guint64      seq,
+                                      guint64     *ret_had,
+                                      GError     **error) G_GNUC_WARN_UNUSED_RESULT;
 gboolean   gemel_history_buffer_add (GemelWorker *buffer,
                                      GBytes      *points,
                                      guint        n_points,

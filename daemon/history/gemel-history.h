@@ -102,6 +102,9 @@ gboolean gemel_history_write_finish (GemelHistory *history,
                                      GError      **error) G_GNUC_WARN_UNUSED_RESULT;
 
 /* Exchange with the peer. */
+/* The peer has this node's rows up to there. */
+void gemel_history_skip_numbers (GemelHistory *history,
+                                 guint64       seq);
 void gemel_history_get_marks_async (GemelHistory       *history,
                                     GCancellable       *cancellable,
                                     GAsyncReadyCallback callback,

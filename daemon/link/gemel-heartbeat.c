@@ -168,7 +168,7 @@ fit_family (GInetSocketAddress      *address,
  * @error: return location
  *
  * Returns: (transfer full) (nullable): a bound socket that is not yet listened to.
- * Errors: GEMEL_ERROR_SETTING
+ * Errors: GEMEL_ERROR_BUSY when another program has the port, else GEMEL_ERROR_FAILED
  * Thread: any
  */
 GemelHeartbeat *
@@ -187,7 +187,7 @@ gemel_heartbeat_new (const char                    *bind_address,
     fd = bind_to ("0.0.0.0", port, &family);
   if (fd < 0)
     {
-      g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
+      g_set_error (error, GEMEL_ERROR, errno == EADDRINUSE ? GEMEL_ERROR_BUSY : GEMEL_ERROR_FAILED,
                    "cannot bind the heartbeats to '%s' port %u: %s; each node on one machine needs "
                    "a port of its own",
                    bind_address != NULL ? bind_address : "", (guint) port, g_strerror (errno));

@@ -237,7 +237,9 @@ start_watchdog (GemelLink *link)
 {
   if (link->options.watchdog_us <= 0 || link->port->feed_watchdog == NULL)
     return;
-  link->watchdog_timer = g_timeout_source_new ((guint) MAX (1, link->options.watchdog_us / 2000));
+  (void) on_watchdog (link);
+  /* Four times in the period: after a suspend the stamp of the main loop is old for one turn. */
+  link->watchdog_timer = g_timeout_source_new ((guint) MAX (1, link->options.watchdog_us / 4000));
   g_source_set_callback (link->watchdog_timer, on_watchdog, link, NULL);
   g_source_attach (link->watchdog_timer, link->context);
 }

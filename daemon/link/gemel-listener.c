@@ -438,7 +438,10 @@ listen_on_text (const char *bind_address,
   else
     socket = listen_on (inet, port, &local_error);
   if (socket == NULL)
-    g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_SETTING,
+    g_set_error (error, GEMEL_ERROR,
+                 g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_ADDRESS_IN_USE)
+                   ? GEMEL_ERROR_BUSY
+                   : GEMEL_ERROR_SETTING,
                  "cannot listen on '%s' port %u: %s: is another program there?", bind_address, port,
                  local_error->message);
   return socket;
@@ -458,7 +461,8 @@ listen_on_text (const char *bind_address,
  * Listens at once. Without a peer and without open pairing everybody is refused.
  *
  * Returns: (transfer full): the listener.
- * Errors: GEMEL_ERROR_SETTING when the address cannot be used
+ * Errors: GEMEL_ERROR_SETTING when it is no address, GEMEL_ERROR_BUSY when another program has the
+ *   port, GEMEL_ERROR_FAILED when the address cannot be used now
  * Thread: the one with the context (main); call-backs come there
  */
 GemelListener *

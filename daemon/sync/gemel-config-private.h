@@ -43,22 +43,27 @@ struct _GemelConfigStream
   guint32         ask_generation;
   GemelPosition   ask_position;
   GemelSyncReason ask_reason;
+  GByteArray     *entries; /* body of the next ENTRIES frame */
   guint64         sent_seq;
   guint64         acked_seq;
-  gboolean        followed; /* LEVEL was sent: the puller keeps up from here */
+  gboolean        followed;  /* LEVEL was sent: the puller keeps up from here */
+  gboolean        gave_full; /* END was sent: it counts when the puller goes on from the copy */
   gboolean        reading;  /* a page or a chunk is on its way */
   GemelFullCopy  *copy_out;
 
   /* puller */
   guint32         generation;
   gboolean        planned;
+  gboolean        full; /* the plan is a full copy, which the source has to make first */
   gboolean        synced;
   GemelSyncReason want;      /* for the next ask */
   gboolean        ask_again; /* when the store is done with what it does */
   gint64          asked_us;
   GPtrArray      *waiting; /* of GemelEntry */
   gsize           waiting_bytes;
+  gboolean        paused; /* too much waits, the stream is not listened to */
   gboolean        applying;
+  GSource        *turn; /* fires once all that came together is taken */
   gint64          apply_started_us;
   gboolean        level_known;
   guint64         level_seq;
@@ -74,7 +79,9 @@ struct _GemelConfigStream
   GemelPosition    full_head;
   gboolean         keep; /* the present file goes to keep_dir */
   gboolean         replacing;
-  GSource         *retry; /* (nullable): ask again after a failure */
+  GSource         *retry;        /* (nullable): ask again after a failure */
+  guint            retry_ms;     /* longer with each full copy that fails */
+  gboolean         incompatible; /* this version cannot use what the source has */
   GemelPullFigures figures;
 };
 
@@ -88,7 +95,10 @@ typedef struct
 GemelConfigOpData *gemel_config_op_begin (GemelConfigStream *self);
 gboolean           gemel_config_op_end (GemelConfigOpData *op); /* FALSE: void */
 
+void     gemel_config_pull_init (GemelConfigStream *self);
+void     gemel_config_pull_clear (GemelConfigStream *self);
 void     gemel_config_pull_reset (GemelConfigStream *self);
+gboolean gemel_config_pull_awaits (GemelConfigStream *self);
 void     gemel_config_pull_ask (GemelConfigStream *self);
 gboolean gemel_config_pull_frame (GemelConfigStream *self,
                                   guint16            type,

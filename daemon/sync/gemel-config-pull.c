@@ -10,7 +10,8 @@
 #include <glib/gstdio.h>
 
 #define WAITING_BYTES_MAX (4 * 1024 * 1024) /* received, not yet applied or written */
-#define RETRY_MS          1000
+#define RETRY_MS_MIN      1000
+#define RETRY_MS_MAX      60000
 
 static void apply (GemelConfigStream *self);
 static void write_chunks (GemelConfigStream *self);
@@ -22,6 +23,70 @@ clear_source (GSource **source)
     return;
   g_source_destroy (*source);
   g_clear_pointer (source, g_source_unref);
+}
+
+static gboolean
+on_turn (gpointer data)
+{
+  GemelConfigStream *self = data;
+
+  g_source_set_ready_time (self->turn, -1);
+  apply (self);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+dispatch_turn (GSource    *source,
+               GSourceFunc callback,
+               gpointer    data)
+{
+  return callback (data);
+}
+
+/* tidy: static-mutable: GLib wants it so */
+static GSourceFuncs turn_funcs = { NULL, NULL, dispatch_turn, NULL, NULL, NULL };
+
+/**
+ * gemel_config_pull_init:
+ * @self: the channel
+ *
+ * Thread: sync
+ */
+void
+gemel_config_pull_init (GemelConfigStream *self)
+{
+  self->retry_ms = RETRY_MS_MIN;
+  self->turn = g_source_new (&turn_funcs, sizeof (GSource));
+  g_source_set_callback (self->turn, on_turn, self, NULL);
+  g_source_set_ready_time (self->turn, -1);
+  g_source_attach (self->turn, self->sync->context);
+}
+
+/**
+ * gemel_config_pull_clear:
+ * @self: the channel
+ *
+ * Thread: sync
+ */
+void
+gemel_config_pull_clear (GemelConfigStream *self)
+{
+  clear_source (&self->turn);
+}
+
+static void
+listen_less (GemelConfigStream *self)
+{
+  self->paused = TRUE;
+  gemel_stream_pause (self->stream);
+}
+
+static void
+listen_again (GemelConfigStream *self)
+{
+  if (self->paused && self->stream != NULL)
+    gemel_stream_resume (self->stream);
+  self->paused = FALSE;
 }
 
 /**
@@ -37,6 +102,7 @@ void
 gemel_config_pull_reset (GemelConfigStream *self)
 {
   self->planned = FALSE;
+  self->full = FALSE;
   self->synced = FALSE;
   self->level_known = FALSE;
   self->ask_again = FALSE;
@@ -48,9 +114,28 @@ gemel_config_pull_reset (GemelConfigStream *self)
   self->figures.full_done_bytes = 0;
   g_ptr_array_set_size (self->waiting, 0);
   g_ptr_array_set_size (self->chunks, 0);
+  listen_again (self);
   clear_source (&self->retry);
   if (!self->replacing)
     g_clear_pointer (&self->copy_in, gemel_full_copy_unref);
+}
+
+/**
+ * gemel_config_pull_awaits:
+ * @self: the channel of a puller whose peer is the source
+ *
+ * How long the source takes to make a full copy depends on its size, so there is no limit to that.
+ *
+ * Returns: whether the source owes something, and nothing here keeps it from being taken.
+ * Thread: sync
+ */
+gboolean
+gemel_config_pull_awaits (GemelConfigStream *self)
+{
+  gboolean busy = self->applying || self->replacing || self->writing || self->paused ||
+                  self->retry != NULL;
+
+  return !self->synced && !busy && (!self->full || self->copy_in != NULL);
 }
 
 /**
@@ -96,7 +181,7 @@ static void
 retry_later (GemelConfigStream *self)
 {
   gemel_config_pull_reset (self);
-  self->retry = g_timeout_source_new (RETRY_MS);
+  self->retry = g_timeout_source_new (self->retry_ms);
   g_source_set_callback (self->retry, on_retry, self, NULL);
   g_source_attach (self->retry, self->sync->context);
   gemel_sync_update_standing (self->sync);
@@ -107,7 +192,9 @@ fail_full (GemelConfigStream *self,
            const GError      *error)
 {
   gemel_sync_event (self->sync, GEMEL_EVENT_FULL_SYNC_FAILED, "config", error->message, 0);
+  self->incompatible = gemel_error_is (error, GEMEL_ERROR_INCOMPATIBLE);
   retry_later (self);
+  self->retry_ms = MIN (self->retry_ms * 2, RETRY_MS_MAX);
 }
 
 /* --- entries --------------------------------------------------------------------------------- */
@@ -119,8 +206,11 @@ check_level (GemelConfigStream *self)
     return;
   self->level_known = FALSE;
   self->synced = TRUE;
+  self->incompatible = FALSE;
+  self->retry_ms = RETRY_MS_MIN;
   self->sync->standing.had_config = TRUE;
   self->figures.full_sync_needed = FALSE;
+  self->figures.last_pull_unix_us = g_get_real_time ();
   self->figures.last_pull_duration_us = gemel_sync_now_us () - self->asked_us;
   gemel_sync_update_standing (self->sync);
 }
@@ -196,8 +286,7 @@ apply (GemelConfigStream *self)
 
   if (self->applying || self->waiting->len == 0)
     return;
-  if (self->waiting_bytes > WAITING_BYTES_MAX)
-    gemel_stream_resume (self->stream);
+  listen_again (self);
   job = g_new (Apply, 1);
   job->op = gemel_config_op_begin (self);
   job->entries = g_steal_pointer (&self->waiting);
@@ -209,24 +298,34 @@ apply (GemelConfigStream *self)
 }
 
 static gboolean
-take_entry (GemelConfigStream *self,
-            const guint8      *body,
-            gsize              size,
-            GError           **error)
+take_entries (GemelConfigStream *self,
+              const guint8      *body,
+              gsize              size,
+              GError           **error)
 {
-  GemelEntry *entry;
+  GemelReader reader = gemel_reader (body, size);
 
+  while (self->planned && reader.left > 0 && !reader.bad)
+    {
+      gsize         entry_bytes = gemel_reader_u32 (&reader);
+      const guint8 *bytes = gemel_reader_take (&reader, entry_bytes);
+      GemelEntry   *entry = bytes != NULL ? gemel_entry_decode (bytes, entry_bytes, error) : NULL;
+
+      if (entry != NULL)
+        g_ptr_array_add (self->waiting, entry);
+      else if (bytes != NULL)
+        return FALSE;
+    }
   if (!self->planned)
     return TRUE;
-  entry = gemel_entry_decode (body, size, error);
-  if (entry == NULL)
+  if (!gemel_reader_finish (&reader, "config ENTRIES", error))
     return FALSE;
   self->figures.last_pull_unix_us = g_get_real_time ();
-  g_ptr_array_add (self->waiting, entry);
   self->waiting_bytes += size;
   if (self->waiting_bytes > WAITING_BYTES_MAX)
-    gemel_stream_pause (self->stream);
-  apply (self);
+    listen_less (self);
+  /* Frames that came together are applied together: one sync of the disk for all. */
+  g_source_set_ready_time (self->turn, 0);
   return TRUE;
 }
 
@@ -265,7 +364,8 @@ take_plan (GemelConfigStream *self,
   if (generation != self->generation)
     return TRUE;
   self->planned = TRUE;
-  if (plan != GEMEL_SYNC_FULL && plan != GEMEL_SYNC_DIVERGED)
+  self->full = plan == GEMEL_SYNC_FULL || plan == GEMEL_SYNC_DIVERGED;
+  if (!self->full)
     return TRUE;
   self->keep = self->applied.seq > 0 &&
                (plan == GEMEL_SYNC_DIVERGED || reason == GEMEL_SYNC_REASON_LINEAGE);
@@ -427,8 +527,7 @@ write_chunks (GemelConfigStream *self)
     return;
   if (self->chunks->len > 0)
     {
-      if (self->chunks_bytes > WAITING_BYTES_MAX)
-        gemel_stream_resume (self->stream);
+      listen_again (self);
       chunks = g_steal_pointer (&self->chunks);
       self->chunks = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
       self->chunks_bytes = 0;
@@ -464,7 +563,7 @@ take_chunk (GemelConfigStream *self,
   g_ptr_array_add (self->chunks, g_bytes_new (body, size));
   self->chunks_bytes += size;
   if (self->chunks_bytes > WAITING_BYTES_MAX)
-    gemel_stream_pause (self->stream);
+    listen_less (self);
   write_chunks (self);
   return TRUE;
 }
@@ -545,8 +644,8 @@ gemel_config_pull_frame (GemelConfigStream *self,
     {
     case GEMEL_SYNC_CONFIG_PLAN:
       return take_plan (self, body, size, error);
-    case GEMEL_SYNC_CONFIG_ENTRY:
-      return take_entry (self, body, size, error);
+    case GEMEL_SYNC_CONFIG_ENTRIES:
+      return take_entries (self, body, size, error);
     case GEMEL_SYNC_CONFIG_LEVEL:
       return take_level (self, body, size, error);
     case GEMEL_SYNC_CONFIG_RESYNC:

@@ -11,7 +11,8 @@
 
 #include <glib/gstdio.h>
 
-#define PAGE_BYTES (512 * 1024)
+#define PAGE_BYTES    (512 * 1024)
+#define ENTRIES_BYTES (128 * 1024) /* a frame is sent when it has so many */
 
 static void page (GemelConfigStream *self);
 static void copy_next (GemelConfigStream *self);
@@ -67,10 +68,12 @@ gemel_config_stream_new (GemelSync *sync)
 
   self->sync = sync;
   self->cancellable = g_cancellable_new ();
+  self->entries = g_byte_array_new ();
   self->waiting = g_ptr_array_new_with_free_func ((GDestroyNotify) gemel_entry_unref);
   self->chunks = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
   gemel_config_db_get_info (sync->options.config, &info);
   self->applied = info.head;
+  gemel_config_pull_init (self);
   return self;
 }
 
@@ -108,7 +111,9 @@ gemel_config_stream_free (GemelConfigStream *self)
   if (self == NULL)
     return;
   reset (self);
+  gemel_config_pull_clear (self);
   g_object_unref (self->cancellable);
+  g_byte_array_unref (self->entries);
   g_ptr_array_unref (self->waiting);
   g_ptr_array_unref (self->chunks);
   g_free (self);
@@ -147,13 +152,26 @@ has_room (GemelConfigStream *self)
 }
 
 static void
-send_entry (GemelConfigStream *self,
-            const GemelEntry  *entry)
+send_entries (GemelConfigStream *self)
+{
+  if (self->entries->len > 0)
+    gemel_stream_send (self->stream, GEMEL_SYNC_CONFIG_ENTRIES, 0, self->entries->data,
+                       self->entries->len);
+  g_byte_array_set_size (self->entries, 0);
+}
+
+/* An entry of any size fits into a frame; send_entries () has to follow. */
+static void
+add_entry (GemelConfigStream *self,
+           const GemelEntry  *entry)
 {
   g_autoptr (GBytes) bytes = gemel_entry_encode (entry);
+  gsize              size = g_bytes_get_size (bytes);
 
-  gemel_stream_send (self->stream, GEMEL_SYNC_CONFIG_ENTRY, 0, g_bytes_get_data (bytes, NULL),
-                     g_bytes_get_size (bytes));
+  if (self->entries->len + size > ENTRIES_BYTES)
+    send_entries (self);
+  gemel_put_u32 (self->entries, (guint32) size);
+  gemel_put_bytes (self->entries, g_bytes_get_data (bytes, NULL), size);
   self->sent_seq = entry->position.seq;
 }
 
@@ -187,7 +205,8 @@ on_page (GObject      *source,
       return;
     }
   for (guint i = 0; i < entries->len; i++)
-    send_entry (self, entries->pdata[i]);
+    add_entry (self, entries->pdata[i]);
+  send_entries (self);
   if (entries->len > 0)
     {
       page (self);
@@ -232,11 +251,13 @@ gemel_config_stream_changed (GemelConfigStream *self,
       if (entry->position.seq != self->sent_seq + 1 || !has_room (self))
         {
           self->step = GEMEL_SOURCE_PAGING;
-          page (self);
-          return;
+          break;
         }
-      send_entry (self, entry);
+      add_entry (self, entry);
     }
+  send_entries (self);
+  if (self->step == GEMEL_SOURCE_PAGING)
+    page (self);
 }
 
 /* --- source: full copy ----------------------------------------------------------------------- */
@@ -268,6 +289,7 @@ on_chunk (GObject      *source,
       gemel_stream_send (self->stream, GEMEL_SYNC_CONFIG_END, 0, hash, sizeof hash);
       g_clear_pointer (&self->copy_out, gemel_full_copy_unref);
       self->step = GEMEL_SOURCE_IDLE;
+      self->gave_full = TRUE;
     }
 }
 
@@ -384,6 +406,9 @@ on_facts (GObject      *source,
       begin_full (self);
       return;
     }
+  if (self->gave_full)
+    self->figures.full_syncs++;
+  self->gave_full = FALSE;
   self->step = GEMEL_SOURCE_PAGING;
   self->sent_seq = self->ask_position.seq;
   self->acked_seq = self->ask_position.seq;
@@ -514,7 +539,17 @@ on_drained (gpointer channel)
     copy_next (self);
 }
 
-static const GemelPeerChannel handler = { on_attach, on_detach, on_frame, on_drained };
+static gboolean
+awaits (gpointer channel)
+{
+  GemelConfigStream *self = channel;
+
+  if (self->source)
+    return self->step == GEMEL_SOURCE_LIVE && self->sent_seq > self->acked_seq;
+  return self->peer_source && gemel_config_pull_awaits (self);
+}
+
+static const GemelPeerChannel handler = { on_attach, on_detach, on_frame, on_drained, awaits };
 
 /**
  * gemel_config_stream_connect:
@@ -641,6 +676,20 @@ gboolean
 gemel_config_stream_is_replacing (GemelConfigStream *self)
 {
   return self->replacing;
+}
+
+/**
+ * gemel_config_stream_is_incompatible:
+ * @self: the channel
+ *
+ * Returns: on the puller: whether the last full copy was refused because this version is too old
+ *   for it.
+ * Thread: sync
+ */
+gboolean
+gemel_config_stream_is_incompatible (GemelConfigStream *self)
+{
+  return self->incompatible;
 }
 
 /**

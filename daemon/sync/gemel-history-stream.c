@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Copyright (C) 2026 The Gemel authors
  *
- * Channel `history`: each side tells the marks of its sink and sends what the other lacks, of every
- * origin that it has, so that both sinks hold the union and a node that lost its disk gets its own
- * rows back. Exactly once is the sink's work (gemel_history_judge ()); a gap makes this side tell
- * its marks again, and the other goes on from there.
+ * Channel `history`: each side tells the marks of its sink and sends what the other lacks, of its
+ * own and every other origin, so that both sinks hold the union. Exactly once is the sink's work
+ * (gemel_history_judge ()); a gap makes this side tell its marks again, and the other goes on from
+ * there. A node whose files were lost goes on above the numbers that its peer has seen.
  */
 #include "sync/gemel-sync-private.h"
 
@@ -12,6 +12,7 @@
 #define ROWS_BYTES_MAX       (GEMEL_FRAME_BYTES_MAX - 64)
 #define ORIGINS_MAX          64
 #define RECEIVING_BYTES_MAX  (4 * 1024 * 1024)
+#define RETRY_MS             1000
 #define UNCONFIRMED_ROWS_MAX (16 * ROWS_MAX) /* sent ahead of the peer's disk */
 
 typedef struct
@@ -34,7 +35,9 @@ struct _GemelHistoryStream
   gboolean      telling;
   gsize         receiving_bytes;
   gboolean      paused;
+  GSource      *retry; /* (nullable): rows could not be stored; marks are told again later */
   gint64        last_pull_unix_us;
+  gint64        last_apply_duration_us;
 };
 
 /** One step that comes back later. */
@@ -45,6 +48,7 @@ typedef struct
   guint8              origin[GEMEL_UUID_BYTES];
   guint64             after;
   gsize               size;
+  gint64              began_us;
 } Op;
 
 static void pump (GemelHistoryStream *self);
@@ -140,15 +144,21 @@ ensure_origin (GemelHistoryStream *self,
 
 /* --- telling marks --------------------------------------------------------------------------- */
 
+/* Only this node numbers its own history, so nobody has to give it back: its mark is told as the
+ * highest one. */
 static void
 send_marks (GemelHistoryStream *self,
             GVariant           *marks)
 {
   g_autoptr (GByteArray) body = g_byte_array_new ();
-  gsize                  n = MIN (g_variant_n_children (marks), ORIGINS_MAX);
+  const guint8          *own = self->sync->options.node_uuid;
+  guint32                told = 1;
+  guint32                told_le;
 
-  gemel_put_u32 (body, (guint32) n);
-  for (gsize i = 0; i < n; i++)
+  gemel_put_u32 (body, 0);
+  gemel_put_bytes (body, own, GEMEL_UUID_BYTES);
+  gemel_put_u64 (body, G_MAXINT64);
+  for (gsize i = 0; i < g_variant_n_children (marks); i++)
     {
       g_autoptr (GVariant) uuid = NULL;
       Origin              *origin;
@@ -163,9 +173,14 @@ send_marks (GemelHistoryStream *self,
       origin = ensure_origin (self, bytes);
       if (origin != NULL)
         origin->mark = mark;
+      if (memcmp (bytes, own, size) == 0 || told == ORIGINS_MAX)
+        continue;
       gemel_put_bytes (body, bytes, size);
       gemel_put_u64 (body, mark);
+      told++;
     }
+  told_le = GUINT32_TO_LE (told);
+  memcpy (body->data, &told_le, sizeof told_le);
   gemel_stream_send (self->stream, GEMEL_SYNC_HISTORY_HELLO, 0, body->data, body->len);
 }
 
@@ -347,6 +362,8 @@ take_hello (GemelHistoryStream *self,
       if (origin == NULL)
         continue;
       origin->sent = mark;
+      if (memcmp (uuid, self->sync->options.node_uuid, GEMEL_UUID_BYTES) == 0)
+        gemel_history_skip_numbers (self->sync->options.history, mark);
       note_confirmed (self, origin, mark);
     }
   self->told = TRUE;
@@ -397,6 +414,35 @@ note_received (GemelHistoryStream *self,
 }
 
 static void
+drop_retry (GemelHistoryStream *self)
+{
+  if (self->retry != NULL)
+    g_source_destroy (self->retry);
+  g_clear_pointer (&self->retry, g_source_unref);
+}
+
+static gboolean
+on_retry (gpointer data)
+{
+  GemelHistoryStream *self = data;
+
+  drop_retry (self);
+  tell_marks (self);
+  return G_SOURCE_REMOVE;
+}
+
+/* The disk is full or busy: the peer is asked to begin anew after a while, not at once. */
+static void
+retry_later (GemelHistoryStream *self,
+             const GError       *error)
+{
+  gemel_sync_event (self->sync, GEMEL_EVENT_STORE_FAILED, "history", error->message, 0);
+  self->retry = g_timeout_source_new (RETRY_MS);
+  g_source_set_callback (self->retry, on_retry, self, NULL);
+  g_source_attach (self->retry, self->sync->context);
+}
+
+static void
 on_received (GObject      *source,
              GAsyncResult *result,
              gpointer      data)
@@ -409,6 +455,7 @@ on_received (GObject      *source,
   gboolean            done = gemel_history_receive_finish (self->sync->options.history, result,
                                                            &mark, &error);
   gsize               size = op->size;
+  gint64              took_us = gemel_sync_now_us () - op->began_us;
 
   memcpy (uuid, op->origin, sizeof uuid);
   if (!op_end (op))
@@ -420,11 +467,15 @@ on_received (GObject      *source,
       gemel_stream_resume (self->stream);
     }
   if (done)
+    self->last_apply_duration_us = took_us;
+  if (done)
     note_received (self, uuid, mark);
+  else if (self->retry != NULL)
+    return; /* what came behind rows that failed has a gap before it */
   else if (gemel_error_is (error, GEMEL_ERROR_PROTOCOL))
     tell_marks (self);
   else
-    gemel_sync_event (self->sync, GEMEL_EVENT_STORE_FAILED, "history", error->message, 0);
+    retry_later (self, error);
 }
 
 static gboolean
@@ -447,9 +498,12 @@ take_rows (GemelHistoryStream *self,
     }
   if (!gemel_points_check (reader.data, reader.left, &n_rows, error))
     return FALSE;
+  if (self->retry != NULL)
+    return TRUE;
   rows = g_bytes_new (reader.data, reader.left);
   op = op_begin (self, uuid);
   op->size = size;
+  op->began_us = gemel_sync_now_us ();
   self->receiving_bytes += size;
   if (!self->paused && self->receiving_bytes > RECEIVING_BYTES_MAX)
     {
@@ -503,6 +557,7 @@ on_detach (gpointer channel)
   g_cancellable_cancel (self->cancellable);
   g_object_unref (self->cancellable);
   self->cancellable = g_cancellable_new ();
+  drop_retry (self);
   self->stream = NULL;
   self->told = FALSE;
   self->reading = FALSE;
@@ -517,7 +572,22 @@ on_drained (gpointer channel)
   pump (channel);
 }
 
-static const GemelPeerChannel handler = { on_attach, on_detach, on_frame, on_drained };
+static gboolean
+awaits (gpointer channel)
+{
+  GemelHistoryStream *self = channel;
+
+  for (guint i = 0; i < self->origins->len && self->told; i++)
+    {
+      const Origin *origin = &g_array_index (self->origins, Origin, i);
+
+      if (origin->sent > origin->confirmed && !self->paused)
+        return TRUE;
+    }
+  return !self->told;
+}
+
+static const GemelPeerChannel handler = { on_attach, on_detach, on_frame, on_drained, awaits };
 
 /**
  * gemel_history_stream_connect:
@@ -564,4 +634,17 @@ gint64
 gemel_history_stream_get_last_pull_unix_us (GemelHistoryStream *self)
 {
   return self->last_pull_unix_us;
+}
+
+/**
+ * gemel_history_stream_get_last_apply_duration_us:
+ * @self: the channel
+ *
+ * Returns: how long the sink took for the last rows of the peer, its queue included; 0: never.
+ * Thread: sync
+ */
+gint64
+gemel_history_stream_get_last_apply_duration_us (GemelHistoryStream *self)
+{
+  return self->last_apply_duration_us;
 }

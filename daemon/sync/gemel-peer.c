@@ -24,6 +24,7 @@ typedef struct
   GCancellable           *dialling; /* (nullable) */
   GSource                *again;    /* (nullable): back-off */
   guint                   back_off_ms;
+  gint64                  heard_us; /* monotonic; when the peer said something, or had not to */
 } Slot;
 
 /** An accepted connection that has not said yet which channel it is. */
@@ -110,6 +111,7 @@ static void
 slot_open (Slot *slot)
 {
   slot->opened = TRUE;
+  slot->heard_us = gemel_sync_now_us ();
   slot->back_off_ms = BACK_OFF_MS_MIN;
   slot->handler->attach (slot->data, slot->stream);
 }
@@ -143,6 +145,7 @@ on_frame (GemelStream  *stream,
 {
   Slot *slot = user_data;
 
+  slot->heard_us = gemel_sync_now_us ();
   if (slot->opened)
     return slot->handler->frame (slot->data, type, body, size, error);
   if (type != GEMEL_SYNC_OPENED)
@@ -191,6 +194,7 @@ slot_take_dialled (Slot      *slot,
 
   gemel_sync_track (slot->peer->sync, io);
   slot->stream = gemel_stream_new (io, GEMEL_FRAME_BYTES_MAX, &slot_callbacks, slot);
+  slot->heard_us = gemel_sync_now_us ();
   gemel_stream_start (slot->stream);
   gemel_put_u32 (open, GEMEL_SYNC_MAGIC);
   gemel_put_u16 (open, GEMEL_SYNC_VERSION_MIN);
@@ -487,6 +491,44 @@ gemel_peer_set (GemelPeer    *peer,
   for (guint i = 0; i < GEMEL_SYNC_N_CHANNELS && peer->session_up; i++)
     if (peer->slots[i].again == NULL)
       slot_dial (&peer->slots[i]);
+}
+
+static void
+slot_check_silence (Slot  *slot,
+                    gint64 now_us)
+{
+  GemelSync       *sync = slot->peer->sync;
+  g_autofree char *message = NULL;
+
+  if (slot->stream == NULL || (slot->opened && !slot->handler->awaits (slot->data)))
+    slot->heard_us = now_us;
+  if (now_us - slot->heard_us < (gint64) sync->options.sync_timeout_ms * 1000)
+    return;
+  message = g_strdup_printf ("the peer was asked and said nothing for %u ms, the connection is "
+                             "made anew",
+                             sync->options.sync_timeout_ms);
+  gemel_sync_event (sync, GEMEL_EVENT_PROTOCOL_VIOLATION, "data", message, (gint64) slot->channel);
+  slot_drop (slot);
+  if (slot->peer->dial != NULL && slot->peer->session_up)
+    slot_dial_later (slot);
+}
+
+/**
+ * gemel_peer_check_silence:
+ * @peer: the connections
+ * @now_us: monotonic time
+ *
+ * To be called from time to time: a connection on which the peer owes an answer for longer than
+ * one exchange may take is dropped; the dialling side dials again.
+ *
+ * Thread: sync
+ */
+void
+gemel_peer_check_silence (GemelPeer *peer,
+                          gint64     now_us)
+{
+  for (guint i = 0; i < GEMEL_SYNC_N_CHANNELS; i++)
+    slot_check_silence (&peer->slots[i], now_us);
 }
 
 /**

@@ -22,7 +22,8 @@ struct _GemelStateStream
   gboolean        asked; /* the puller asked and was answered */
   GemelStateWalk *walk;  /* (nullable): of a full state under way */
   gboolean        level_due;
-  gboolean        level; /* the puller confirmed what LEVEL named */
+  gboolean        level;     /* the puller confirmed what LEVEL named */
+  gboolean        gave_full; /* it counts when the puller confirms its end */
   guint64         level_seq;
   guint64         acked_seq;
   GByteArray     *items;
@@ -234,7 +235,8 @@ answer (GemelStateStream         *self,
   gemel_put_u64 (body, head.epoch);
   gemel_put_u64 (body, head.seq);
   gemel_stream_send (self->stream, GEMEL_SYNC_STATE_PLAN, 0, body->data, body->len);
-  if (plan == GEMEL_SYNC_FULL)
+  self->gave_full = plan == GEMEL_SYNC_FULL;
+  if (self->gave_full)
     self->walk = gemel_state_walk_new (store, NULL);
   gemel_state_store_seek (store, plan == GEMEL_SYNC_FULL ? head.seq : have->seq);
   self->asked = TRUE;
@@ -259,7 +261,11 @@ take_ack (GemelStateStream *self,
     return TRUE;
   self->acked_seq = seq;
   if (!self->level_due && self->walk == NULL && seq >= self->level_seq)
-    self->level = TRUE;
+    {
+      self->level = TRUE;
+      self->figures.full_syncs += self->gave_full ? 1 : 0;
+      self->gave_full = FALSE;
+    }
   gemel_state_store_confirm (self->sync->state, seq, gemel_sync_now_us ());
   gemel_waiters_reach (&self->sync->state_waiters, seq);
   gemel_sync_check_change (self->sync);
@@ -499,7 +505,18 @@ on_drained (gpointer channel)
   gemel_state_stream_pump (channel);
 }
 
-static const GemelPeerChannel handler = { on_attach, on_detach, on_frame, on_drained };
+static gboolean
+awaits (gpointer channel)
+{
+  GemelStateStream  *self = channel;
+  GemelStatePosition head = gemel_state_store_get_position (self->sync->state);
+
+  if (!self->source)
+    return self->peer_source && !self->synced;
+  return self->asked && !self->level_due && (!self->level || self->acked_seq < head.seq);
+}
+
+static const GemelPeerChannel handler = { on_attach, on_detach, on_frame, on_drained, awaits };
 
 /**
  * gemel_state_stream_connect:

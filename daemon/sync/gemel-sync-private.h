@@ -167,6 +167,7 @@ typedef struct
                      gsize         size,
                      GError      **error);
   void (*drained) (gpointer channel);
+  gboolean (*awaits) (gpointer channel); /* whether it is the peer's turn to say something */
 } GemelPeerChannel;
 
 GemelPeer *gemel_peer_new (GemelSync *sync);
@@ -181,6 +182,8 @@ void       gemel_peer_set (GemelPeer    *peer,
                            gboolean      session_up);
 void       gemel_peer_adopt (GemelPeer *peer,
                              GIOStream *io);
+void       gemel_peer_check_silence (GemelPeer *peer,
+                                     gint64     now_us);
 void       gemel_peer_get_bytes (GemelPeer *peer,
                                  guint64   *ret_sent,
                                  guint64   *ret_received);
@@ -201,8 +204,10 @@ gboolean gemel_config_stream_is_confirmed (GemelConfigStream *self);
 /* puller: at the tail */
 gboolean gemel_config_stream_is_synced (GemelConfigStream *self);
 /* puller: entries wait */
-gboolean                gemel_config_stream_is_busy (GemelConfigStream *self);
-gboolean                gemel_config_stream_is_replacing (GemelConfigStream *self);
+gboolean gemel_config_stream_is_busy (GemelConfigStream *self);
+gboolean gemel_config_stream_is_replacing (GemelConfigStream *self);
+/* Puller: it cannot use what the source has. */
+gboolean                gemel_config_stream_is_incompatible (GemelConfigStream *self);
 gboolean                gemel_config_stream_is_attached (GemelConfigStream *self);
 guint64                 gemel_config_stream_get_acked (GemelConfigStream *self);
 const GemelPullFigures *gemel_config_stream_get_figures (GemelConfigStream *self);
@@ -231,6 +236,7 @@ void                gemel_history_stream_connect (GemelHistoryStream *self,
                                                   GemelPeer          *peer);
 gboolean            gemel_history_stream_is_flushed (GemelHistoryStream *self);
 gint64              gemel_history_stream_get_last_pull_unix_us (GemelHistoryStream *self);
+gint64              gemel_history_stream_get_last_apply_duration_us (GemelHistoryStream *self);
 
 /* gemel-door.c */
 GemelDoors *gemel_doors_new (GemelSync *sync);

@@ -90,6 +90,8 @@ add_history (GemelSync *sync,
     stats.pending_updates = history.own_seq - MIN (history.peer_acked_seq, history.own_seq);
   put_rates (&stats, &sync->history_queued, &sync->history_dispatched);
   stats.last_pull_unix_us = gemel_history_stream_get_last_pull_unix_us (sync->history_stream);
+  stats.last_apply_duration_us =
+    gemel_history_stream_get_last_apply_duration_us (sync->history_stream);
   g_array_append_val (all, stats);
 }
 

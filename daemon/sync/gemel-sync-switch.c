@@ -35,6 +35,8 @@ get_config_state (GemelSync *sync)
 
   if (!gemel_config_stream_is_attached (sync->config_stream))
     return GEMEL_CONFIG_STATE_UNKNOWN;
+  if (!sync->view.has_authority && gemel_config_stream_is_incompatible (sync->config_stream))
+    return GEMEL_CONFIG_STATE_INCOMPATIBLE;
   return good ? GEMEL_CONFIG_STATE_GOOD : GEMEL_CONFIG_STATE_OUT_OF_DATE;
 }
 

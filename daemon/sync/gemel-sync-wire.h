@@ -17,7 +17,8 @@
  *             u8 lineage[36], position                                                92 bytes
  *   PLAN      source, to the HELLO of that generation: u32 generation, u8 plan, u8 reason,
  *             u16 zero, position of its head                                          56 bytes
- *   ENTRY     one journal entry as gemel_entry_encode () writes it
+ *   ENTRIES   journal entries that follow each other: u32 bytes, entry as gemel_entry_encode ()
+ *             writes it, and so on: what was committed together is applied together
  *   LEVEL     u64 seq: everything up to here was sent
  *   ACK       puller: u64 seq: everything up to here is durable
  *   RESYNC    source: u8 reason: ask again, with this wanted reason
@@ -81,7 +82,7 @@ typedef enum
   GEMEL_SYNC_OPENED = 2,
   GEMEL_SYNC_CONFIG_HELLO = 16,
   GEMEL_SYNC_CONFIG_PLAN = 17,
-  GEMEL_SYNC_CONFIG_ENTRY = 18,
+  GEMEL_SYNC_CONFIG_ENTRIES = 18,
   GEMEL_SYNC_CONFIG_LEVEL = 19,
   GEMEL_SYNC_CONFIG_ACK = 20,
   GEMEL_SYNC_CONFIG_RESYNC = 21,

@@ -204,7 +204,10 @@ static GSourceFuncs timer_funcs = { NULL, NULL, dispatch_timer, NULL, NULL, NULL
 static gboolean
 on_tick (gpointer data)
 {
-  gemel_sync_tell_stats (data);
+  GemelSync *sync = data;
+
+  gemel_peer_check_silence (sync->peer, gemel_sync_now_us ());
+  gemel_sync_tell_stats (sync);
   return G_SOURCE_CONTINUE;
 }
 

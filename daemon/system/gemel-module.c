@@ -93,7 +93,6 @@ set_up_child (gpointer user_data)
 {
   GPid     parent = *(const GPid *) user_data;
   sigset_t none;
-  int      fd;
 
   (void) setpgid (0, 0);
   (void) sigemptyset (&none);
@@ -102,14 +101,20 @@ set_up_child (gpointer user_data)
   /* The parent may have died before the line above. */
   if (getppid () != parent)
     _exit (127);
-  /* When memory ends, modules go before the node. */
-  fd = open ("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-  if (fd >= 0)
-    {
-      G_GNUC_UNUSED gssize ignored = write (fd, "0", 1);
+}
 
-      (void) close (fd);
-    }
+/* When memory ends, modules go before the node. Not in the child before exec: there it is still a
+ * process without core dumps, whose files in /proc belong to root. */
+static void
+make_first_to_go (GPid pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/oom_score_adj", pid);
+  int              fd = open (path, O_WRONLY | O_CLOEXEC);
+
+  if (fd < 0)
+    return;
+  (void) !write (fd, "0", 1);
+  (void) close (fd);
 }
 
 static void start (GemelModule *module);
@@ -286,6 +291,7 @@ start (GemelModule *module)
       fail (module, why);
       return;
     }
+  make_first_to_go (module->pid);
   /* Also here, so that the group exists whoever is first. */
   (void) setpgid (module->pid, module->pid);
   module->watch = g_child_watch_source_new (module->pid);

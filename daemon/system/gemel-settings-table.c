@@ -26,7 +26,8 @@ static const char *const standby_choices[] = { "cold", "warm", NULL };
 static const char *const profile_choices[] = { "fast", "lan", "wan", NULL };
 static const char *const recovery_choices[] = { "automatic", "manual", NULL };
 static const char *const dual_choices[] = { "longest-active", "master", NULL };
-static const char *const history_choices[] = { "full", "partial", NULL };
+/* "partial" joins when it is carried out; until then it is refused rather than ignored. */
+static const char *const history_choices[] = { "full", NULL };
 static const char *const log_choices[] = { "trace", "debug", "info", "warning", "error", NULL };
 
 /* clang-format off */
@@ -138,7 +139,7 @@ static const GemelSettingInfo table[] = {
     "Memory for the runtime state of all providers together.", NULL },
 
   { "history", "level", TOKEN, "full", history_choices, AT_ONCE,
-    "What this node does with history while it is active as the backup.",
+    "What this node does with history while it is active as the backup: full forwards at once.",
     "redundancy.activehistorylevel" },
   { "history", "buffer-bytes-max", NUMBER ("bytes", MIB, 1024 * GIB), "1073741824", NULL, RESTART,
     "Disk budget of the history that waits for its sink.", NULL },

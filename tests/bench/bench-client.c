@@ -39,9 +39,7 @@ bench_now_us (clockid_t clock)
  * Thread: any
  */
 GemelDoorClient *
-bench_open_door (const char *bus,
-                 const char *kind,
-                 GError    **error)
+bench_open_door (const char *bus, const char *kind, GError **error)
 {
   g_autoptr (GDBusConnection) connection = NULL;
   g_autoptr (GVariant)        reply = NULL;
@@ -49,18 +47,17 @@ bench_open_door (const char *bus,
   GVariantBuilder             options;
   int                         fd;
 
-  connection = g_dbus_connection_new_for_address_sync (bus,
-                                                       G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
-                                                         G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
-                                                       NULL, NULL, error);
+  connection = g_dbus_connection_new_for_address_sync (
+    bus,
+    G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT | G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+    NULL, NULL, error);
   if (connection == NULL)
     return NULL;
   g_variant_builder_init (&options, G_VARIANT_TYPE_VARDICT);
-  reply = g_dbus_connection_call_with_unix_fd_list_sync (connection, GEMEL_BUS_NAME, GEMEL_BUS_PATH_NODE,
-                                                         GEMEL_BUS_NAME ".Node", "OpenStream",
-                                                         g_variant_new ("(ssa{sv})", kind, PROVIDER, &options),
-                                                         G_VARIANT_TYPE ("(h)"), G_DBUS_CALL_FLAGS_NONE, -1, NULL, &fds,
-                                                         NULL, error);
+  reply = g_dbus_connection_call_with_unix_fd_list_sync (
+    connection, GEMEL_BUS_NAME, GEMEL_BUS_PATH_NODE, GEMEL_BUS_NAME ".Node", "OpenStream",
+    g_variant_new ("(ssa{sv})", kind, PROVIDER, &options), G_VARIANT_TYPE ("(h)"),
+    G_DBUS_CALL_FLAGS_NONE, -1, NULL, &fds, NULL, error);
   if (reply == NULL)
     return NULL;
   fd = g_unix_fd_list_get (fds, 0, error);

@@ -35,10 +35,7 @@ typedef struct
 } Client;
 
 static gboolean
-write_batch (Client          *self,
-             GemelDoorClient *door,
-             guint64         *number,
-             GError         **error)
+write_batch (Client *self, GemelDoorClient *door, guint64 *number, GError **error)
 {
   gboolean        pair = g_str_equal (self->options->durability, "pair");
   guint8          value[VALUE_BYTES] = { 0 };
@@ -49,11 +46,13 @@ write_batch (Client          *self,
 
   for (int i = 0; i < self->options->batch; i++, (*number)++)
     {
-      (void) g_snprintf (key, sizeof key, "%u/%" G_GUINT64_FORMAT, self->index, *number % KEYS_A_CLIENT);
+      (void) g_snprintf (key, sizeof key, "%u/%" G_GUINT64_FORMAT, self->index,
+                         *number % KEYS_A_CLIENT);
       memcpy (value, number, sizeof *number);
       gemel_door_client_put (door, key, value, sizeof value);
     }
-  if (!bench_send_and_wait (door, pair ? GEMEL_DURABILITY_PAIR : GEMEL_DURABILITY_LOCAL, &event, error))
+  if (!bench_send_and_wait (door, pair ? GEMEL_DURABILITY_PAIR : GEMEL_DURABILITY_LOCAL, &event,
+                            error))
     return FALSE;
   if (!event.ok)
     {
@@ -73,8 +72,9 @@ static gpointer
 run_client (gpointer data)
 {
   Client                     *self = data;
-  g_autoptr (GemelDoorClient) door = bench_open_door (self->options->bus, self->options->kind, &self->error);
-  guint64                     number = 0;
+  g_autoptr (GemelDoorClient) door =
+    bench_open_door (self->options->bus, self->options->kind, &self->error);
+  guint64 number = 0;
 
   while (door != NULL && bench_now_us (CLOCK_MONOTONIC) < self->end_us)
     if (!write_batch (self, door, &number, &self->error))
@@ -83,8 +83,7 @@ run_client (gpointer data)
 }
 
 static int
-compare_times (gconstpointer a,
-               gconstpointer b)
+compare_times (gconstpointer a, gconstpointer b)
 {
   gint64 left = *(const gint64 *) a;
   gint64 right = *(const gint64 *) b;
@@ -94,9 +93,7 @@ compare_times (gconstpointer a,
 
 /* kind, clients, batch, updates/s, p50, p99 µs, batches that reached less than asked. */
 static gboolean
-print_result (const Options *options,
-              Client        *clients,
-              gint64         took_us)
+print_result (const Options *options, Client *clients, gint64 took_us)
 {
   g_autoptr (GArray) all = g_array_new (FALSE, FALSE, sizeof (gint64));
   guint64            n_updates = 0;
@@ -117,7 +114,8 @@ print_result (const Options *options,
   if (all->len == 0)
     return FALSE;
   (void) printf ("%.0f %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GUINT64_FORMAT "\n",
-                 (double) n_updates * G_USEC_PER_SEC / (double) took_us, g_array_index (all, gint64, all->len / 2),
+                 (double) n_updates * G_USEC_PER_SEC / (double) took_us,
+                 g_array_index (all, gint64, all->len / 2),
                  g_array_index (all, gint64, all->len * 99 / 100), n_short);
   return TRUE;
 }
@@ -150,8 +148,7 @@ run (const Options *options)
 }
 
 int
-main (int    argc,
-      char **argv)
+main (int argc, char **argv)
 {
   Options      options = { .clients = 1, .batch = 1, .seconds = 3 };
   GOptionEntry entries[] = {
@@ -169,10 +166,11 @@ main (int    argc,
 
   g_option_context_add_main_entries (context, entries, NULL);
   ok = g_option_context_parse (context, &argc, &argv, &error);
-  if (!ok || options.bus == NULL || options.kind == NULL || options.durability == NULL || options.clients < 1 ||
-      options.batch < 1 || options.seconds < 1)
+  if (!ok || options.bus == NULL || options.kind == NULL || options.durability == NULL ||
+      options.clients < 1 || options.batch < 1 || options.seconds < 1)
     {
-      (void) fprintf (stderr, "%s\n", error != NULL ? error->message : "--bus, --kind and --durability are needed");
+      (void) fprintf (stderr, "%s\n",
+                      error != NULL ? error->message : "--bus, --kind and --durability are needed");
       return 64;
     }
   ok = run (&options);

@@ -24,10 +24,7 @@ typedef struct
 
 /* One update and its answer; FALSE with @error: the door is over. */
 static gboolean
-write_one (GemelDoorClient *client,
-           guint64          number,
-           gboolean        *ret_ok,
-           GError         **error)
+write_one (GemelDoorClient *client, guint64 number, gboolean *ret_ok, GError **error)
 {
   GemelDoorEvent event;
 
@@ -40,8 +37,7 @@ write_one (GemelDoorClient *client,
 
 /* All are stopped before the first dies, so that none can tell anybody. */
 static gboolean
-kill_all (char   **pids,
-          GError **error)
+kill_all (char **pids, GError **error)
 {
   guint n = pids != NULL ? g_strv_length (pids) : 0;
 
@@ -50,16 +46,15 @@ kill_all (char   **pids,
   for (guint i = 0; i < n; i++)
     if (kill ((pid_t) g_ascii_strtoll (pids[i], NULL, 10), SIGKILL) != 0)
       {
-        g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot kill %s: %s", pids[i], g_strerror (errno));
+        g_set_error (error, GEMEL_ERROR, GEMEL_ERROR_FAILED, "cannot kill %s: %s", pids[i],
+                     g_strerror (errno));
         return FALSE;
       }
   return TRUE;
 }
 
 static gboolean
-measure (GemelDoorClient *client,
-         const Options   *options,
-         GError         **error)
+measure (GemelDoorClient *client, const Options *options, GError **error)
 {
   gint64   start_us;
   gint64   start_unix_us;
@@ -93,20 +88,22 @@ measure (GemelDoorClient *client,
         g_usleep (PAUSE_US);
     }
   while (ok == options->until_refused);
-  (void) printf ("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT "\n", start_us,
-                 start_unix_us, first_us, last_us);
+  (void) printf ("%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %" G_GINT64_FORMAT
+                 "\n",
+                 start_us, start_unix_us, first_us, last_us);
   return TRUE;
 }
 
 int
-main (int    argc,
-      char **argv)
+main (int argc, char **argv)
 {
   Options      options = { 0 };
   GOptionEntry entries[] = {
     { "bus", 0, 0, G_OPTION_ARG_STRING, &options.bus, "Bus of the node to write to", "ADDRESS" },
-    { "kill", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.kill_pids, "Process to kill when ready; may be repeated", "PID" },
-    { "until-refused", 0, 0, G_OPTION_ARG_NONE, &options.until_refused, "Write until an update is refused", NULL },
+    { "kill", 0, 0, G_OPTION_ARG_STRING_ARRAY, &options.kill_pids,
+      "Process to kill when ready; may be repeated", "PID" },
+    { "until-refused", 0, 0, G_OPTION_ARG_NONE, &options.until_refused,
+      "Write until an update is refused", NULL },
     { NULL },
   };
   g_autoptr (GOptionContext)  context = g_option_context_new (NULL);

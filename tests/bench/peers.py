@@ -52,7 +52,8 @@ class Spaces:
     def __enter__(self):
         for name in self.names:
             run('ip', 'netns', 'add', name)
-        run('ip', 'link', 'add', 'bench0', 'netns', self.names[0], 'type', 'veth', 'peer', 'name', 'bench0',
+        run('ip', 'link', 'add', 'bench0', 'netns', self.names[0], 'type', 'veth', 'peer', 'name',
+            'bench0',
             'netns', self.names[1])
         for number, name in enumerate(self.names, 1):
             run('ip', '-n', name, 'addr', 'add', f'10.213.0.{number}/24', 'dev', 'bench0')
@@ -99,9 +100,11 @@ def start_keepalived(folder, space, priority):
     path = os.path.join(folder, space)
     with open(path + '.conf', 'w', encoding='ascii') as file:
         file.write(KEEPALIVED.format(name=space, priority=priority, address=ADDRESS))
-    return subprocess.Popen(['nsenter', f'--net=/run/netns/{space}', 'keepalived', '--dont-fork', '--log-console', '-f',
+    return subprocess.Popen(['nsenter', f'--net=/run/netns/{space}', 'keepalived', '--dont-fork',
+                             '--log-console', '-f',
                              path + '.conf', '-p', path + '.pid', '-r', path + '.vrrp.pid'],
-                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
 
 
 def keepalived(runs):
@@ -109,10 +112,13 @@ def keepalived(runs):
     times, processes, folder = [], [], tempfile.mkdtemp(prefix='gemel-bench-')
     try:
         with Spaces() as spaces:
-            wait_for('the wire', lambda: all('state UP' in run('ip', '-n', space, 'link', 'show', 'bench0') for space in spaces))
+            wait_for('the wire', lambda: all('state UP' in run('ip', '-n', space, 'link', 'show',
+                                                               'bench0') for space in spaces))
             for number in range(runs):
-                processes = [start_keepalived(folder, space, priority) for space, priority in zip(spaces, (200, 100))]
-                wait_for('the address on the first', lambda: has_address(spaces[0]) and not has_address(spaces[1]), 30)
+                processes = [start_keepalived(folder, space, priority) for space,
+                             priority in zip(spaces, (200, 100))]
+                wait_for('the address on the first',
+                         lambda: has_address(spaces[0]) and not has_address(spaces[1]), 30)
                 time.sleep(1.5)  # random phase against its adverts
                 if number == 0:
                     print_memory('keepalived, one node', tree_of(processes[0].pid))
@@ -121,7 +127,8 @@ def keepalived(runs):
                 times.append((time.monotonic() - start) * 1000)
                 kill_tree(processes[1])
                 for space in spaces:
-                    subprocess.run(['ip', '-n', space, 'addr', 'del', ADDRESS + '/24', 'dev', 'bench0'],
+                    subprocess.run(['ip', '-n', space, 'addr', 'del', ADDRESS + '/24', 'dev',
+                                    'bench0'],
                                    check=False, capture_output=True)
                 processes = []
     finally:
@@ -135,7 +142,8 @@ def keepalived(runs):
 def make_certificate(folder):
     """A key and a certificate that both Redis nodes use."""
     names = [os.path.join(folder, name) for name in ('key.pem', 'cert.pem')]
-    run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2',
+    run('openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1',
+        '-nodes', '-days', '2',
         '-subj', '/CN=bench', '-keyout', names[0], '-out', names[1])
     return names
 
@@ -145,17 +153,21 @@ def start_redis(folder, name, master_port, tls):
     port = free_port()
     place = os.path.join(folder, name)
     os.mkdir(place)
-    words = ['redis-server', '--dir', place, '--unixsocket', os.path.join(place, 's'), '--save', '', '--appendonly', 'no',
+    words = ['redis-server', '--dir', place, '--unixsocket', os.path.join(place, 's'), '--save', '',
+             '--appendonly', 'no',
              '--repl-diskless-sync-delay', '0', '--bind', '127.0.0.1']
     if tls:
         key, certificate = tls
-        words += ['--port', '0', '--tls-port', str(port), '--tls-key-file', key, '--tls-cert-file', certificate,
-                  '--tls-ca-cert-file', certificate, '--tls-replication', 'yes', '--tls-protocols', 'TLSv1.3']
+        words += ['--port', '0', '--tls-port', str(port), '--tls-key-file', key, '--tls-cert-file',
+                  certificate,
+                  '--tls-ca-cert-file', certificate, '--tls-replication', 'yes', '--tls-protocols',
+                  'TLSv1.3']
     else:
         words += ['--port', str(port)]
     if master_port:
         words += ['--replicaof', '127.0.0.1', str(master_port)]
-    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
     return process, port, os.path.join(place, 's')
 
 
@@ -170,12 +182,15 @@ def redis(seconds, with_tls):
         wait_for('Redis', lambda: os.path.exists(path))
         replica, _, _ = start_redis(folder, 'b', port, tls)
         processes.append(replica)
-        wait_for('the replica', lambda: 'state=online' in run('redis-cli', '-s', path, 'info', 'replication'))
+        wait_for('the replica',
+                 lambda: 'state=online' in run('redis-cli', '-s', path, 'info', 'replication'))
         name = 'Redis and a replica, ' + ('TLS 1.3' if tls else 'plain')
         print_memory(name + ', one node idle', [master.pid])
-        said = run('redis-benchmark', '-s', path, '-t', 'set', '-c', '50', '-P', '16', '-d', '100', '-r', '50000', '-n',
+        said = run('redis-benchmark', '-s', path, '-t', 'set', '-c', '50', '-P', '16', '-d', '100',
+                   '-r', '50000', '-n',
                    str(150000 * seconds), '--csv')
-        row(f'{name}: SET, 50 x 16, not waited for', [float(said.splitlines()[-1].split(',')[1].strip('"'))], '1/s')
+        row(f'{name}: SET, 50 x 16, not waited for',
+            [float(said.splitlines()[-1].split(',')[1].strip('"'))], '1/s')
     finally:
         for process in processes:
             process.kill()
@@ -185,7 +200,8 @@ def redis(seconds, with_tls):
 
 def main():
     """The parts that can run here."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--runs', type=int, default=5)
     parser.add_argument('--seconds', type=int, default=3)
     options = parser.parse_args()

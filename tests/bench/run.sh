@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# Copyright (C) 2026 The Gemel authors
 # Measures everything and prints tables: parts by themselves, a running pair, and others beside it
 # where they are installed (apt-get install keepalived redis-server; keepalived also needs root).
 #
@@ -28,7 +29,8 @@ python=/usr/bin/python3
 echo "machine: $(nproc) processors, $(uname -sr), load $(cut -d' ' -f1-3 /proc/loadavg)"
 echo "disk: $(df --output=fstype,source "${TMPDIR:-/tmp}" | tail -n 1)"
 failed=0
-$python tests/bench/takeover.py --runs $runs --silent $silent --idle $idle --seconds $seconds || failed=1
+$python tests/bench/takeover.py --runs $runs --silent $silent --idle $idle --seconds $seconds ||
+  failed=1
 $python tests/bench/peers.py --runs $peers --seconds $seconds || failed=1
 for part in store sync history; do
   echo

@@ -28,7 +28,7 @@ def program(name):
 
 
 class Bench(Pair):
-    """A pair with the settings that a fresh installation has; only the person decides who comes back."""
+    """A pair with the settings of a fresh installation; a person decides who comes back."""
 
     def __init__(self):
         super().__init__(DEFAULTS)
@@ -41,18 +41,21 @@ def row(name, values, unit='ms'):
     """One line of the table."""
     values = sorted(values)
     p95 = values[min(len(values) - 1, int(len(values) * 0.95))]
-    print(f'| {name:<58} | {len(values):>3} | {statistics.median(values):>9.2f} | {values[0]:>9.2f} | {p95:>9.2f} | {values[-1]:>9.2f} '
+    print(f'| {name:<58} | {len(values):>3} | {statistics.median(values):>9.2f} '
+          f'| {values[0]:>9.2f} | {p95:>9.2f} | {values[-1]:>9.2f} '
           f'| {unit:<6} |', flush=True)
 
 
 def head(title):
     """Heading of a table."""
-    print(f'\n{title}\n| {"":<58} | {"n":>3} | {"median":>9} | {"least":>9} | {"p95":>9} | {"most":>9} | {"unit":<6} |')
+    print(f'\n{title}\n| {"":<58} | {"n":>3} | {"median":>9} | {"least":>9} | {"p95":>9} '
+          f'| {"most":>9} | {"unit":<6} |')
 
 
 def open_client(node, *arguments):
     """Starts a client at the door of a node; returns when its door is open."""
-    client = subprocess.Popen([program('bench-takeover'), '--bus', node.bus_address, *arguments], stdout=subprocess.PIPE, text=True)
+    client = subprocess.Popen([program('bench-takeover'), '--bus', node.bus_address, *arguments],
+                              stdout=subprocess.PIPE, text=True)
     assert client.stdout.readline() == 'ready\n', 'the client did not get a door'
     return client
 
@@ -67,7 +70,8 @@ def result(client):
 def settle(pair):
     """Waits for a level pair that had a moment of rest."""
     pair.wait_level()
-    wait_for('datagrams', lambda: all(node.get('Peer', 'DatagramsWork', path=PEER_PATH) for node in (pair.a, pair.b)))
+    wait_for('datagrams', lambda: all(node.get('Peer', 'DatagramsWork', path=PEER_PATH)
+                                      for node in (pair.a, pair.b)))
     time.sleep(0.5)
 
 
@@ -82,14 +86,16 @@ def steps_of(node, after, start_unix_us):
 
 
 def kill_once(pair, silent):
-    """Kills the active node's daemon, or all of the node; returns milliseconds to the first write, and steps."""
+    """Kills the active daemon, or all of its node; returns ms to the first write, and steps."""
     settle(pair)
     active, standby = pair.active(), pair.standby()
     after = standby.last_event()
     pids = [active.daemon_pid()] + ([active.process.pid] if silent else [])
-    client = open_client(standby, *[word for pid in reversed(pids) for word in ('--kill', str(pid))])
+    client = open_client(standby,
+                         *[word for pid in reversed(pids) for word in ('--kill', str(pid))])
     start, start_unix, first, _ = result(client)
-    wait_for('the event', lambda: any(event['code'] == 'changeover' for event in standby.events(after=after)))
+    wait_for('the event',
+             lambda: any(event['code'] == 'changeover' for event in standby.events(after=after)))
     if silent:
         active.process.wait()
         standby.wait_level('active')
@@ -99,7 +105,9 @@ def kill_once(pair, silent):
 
 def takeovers(pair, runs, silent):
     """The rows of a takeover."""
-    what = 'guard and gemeld killed together: silence' if silent else 'kill -9 of gemeld: death notice'
+    what = 'kill -9 of gemeld: death notice'
+    if silent:
+        what = 'guard and gemeld killed together: silence'
     times, steps = [], {}
     for _ in range(runs):
         taken, found = kill_once(pair, silent)
@@ -164,26 +172,32 @@ def idle(pair, seconds):
         memory = [memory_kib(pid) for pid in pids]
         row(f'{what} node idle, guard + gemeld: PSS', [sum(pss for pss, _ in memory) / 1024], 'MB')
         row(f'{what} node idle, guard + gemeld: RSS', [sum(rss for _, rss in memory) / 1024], 'MB')
-        row(f'{what} node idle, guard + gemeld: processor, {seconds} s', [used / seconds * 100], '% core')
+        row(f'{what} node idle, guard + gemeld: processor, {seconds} s', [used / seconds * 100],
+            '% core')
 
 
 def throughput(pair, seconds):
     """The rows of the data door."""
     settle(pair)
     active = pair.active()
-    for kind, clients, batch in (('state', 1, 1), ('state', 50, 16), ('config', 1, 1), ('config', 8, 1)):
+    for kind, clients, batch in (('state', 1, 1), ('state', 50, 16), ('config', 1, 1),
+                                 ('config', 8, 1)):
         node = pair.a if kind == 'config' else active
-        done = subprocess.run([program('bench-door'), '--bus', node.bus_address, '--kind', kind, '--durability', 'pair',
-                               '--clients', str(clients), '--batch', str(batch), '--seconds', str(seconds)],
+        done = subprocess.run([program('bench-door'), '--bus', node.bus_address, '--kind', kind,
+                               '--durability', 'pair',
+                               '--clients', str(clients), '--batch', str(batch), '--seconds',
+                               str(seconds)],
                               stdout=subprocess.PIPE, text=True, check=True)
         rate, p50, p99, short = [float(word) for word in done.stdout.split()]
         name = f'{kind}, data door, pair, {clients} clients x {batch}'
-        print(f'| {name:<44} | {rate:>10.0f} | {p50:>9.0f} | {p99:>9.0f} | {short:>14.0f} |', flush=True)
+        print(f'| {name:<44} | {rate:>10.0f} | {p50:>9.0f} | {p99:>9.0f} | {short:>14.0f} |',
+              flush=True)
 
 
 def main():
     """The parts that were asked for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--runs', type=int, default=20)
     parser.add_argument('--silent', type=int, default=5)
     parser.add_argument('--idle', type=int, default=60)
@@ -202,7 +216,8 @@ def main():
         if 'silent' in parts:
             takeovers(pair, options.silent, True)
         if 'throughput' in parts:
-            print(f'\n| {"throughput, 100 byte values":<44} | {"updates/s":>10} | {"p50, µs":>9} | {"p99, µs":>9} | {"less than pair":>14} |')
+            print(f'\n| {"throughput, 100 byte values":<44} | {"updates/s":>10} '
+                  f'| {"p50, µs":>9} | {"p99, µs":>9} | {"less than pair":>14} |')
             throughput(pair, options.seconds)
 
 

@@ -51,11 +51,18 @@ test_format_numbers (void)
   assert_take (gemel_ctl_format_time (NOW + 123999), "2026-11-22 22:13:13.123 UTC");
 }
 
+static GVariant *
+new_bytes (const char *bytes,
+           gsize       n)
+{
+  return g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, bytes, n, 1));
+}
+
 static void
 test_format_values (void)
 {
-  g_autoptr (GVariant) text = g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, "käse", 5, 1));
-  g_autoptr (GVariant) bytes = g_variant_ref_sink (g_variant_new_fixed_array (G_VARIANT_TYPE_BYTE, "\xff\x00", 2, 1));
+  g_autoptr (GVariant) text = new_bytes ("käse", 5);
+  g_autoptr (GVariant) bytes = new_bytes ("\xff\x00", 2);
 
   assert_take (gemel_ctl_format_value (text), "käse");
   assert_take (gemel_ctl_format_value (bytes), "0xff00");
@@ -79,7 +86,8 @@ assert_time (const char *text,
 static void
 test_time_forms (void)
 {
-  static const char *const bad[] = { "", "yesterdayish", "-10", "-10parsec", "@", "@1e99", "25:99", "2026-13-01", "-nans", "-infh" };
+  static const char *const bad[] = { "", "yesterdayish", "-10", "-10parsec", "@",
+                                     "@1e99", "25:99", "2026-13-01", "-nans", "-infh" };
 
   assert_time ("now", NOW);
   assert_time ("-10min", NOW - (gint64) 600 * G_USEC_PER_SEC);
@@ -112,7 +120,8 @@ test_table_aligns (void)
   gemel_ctl_table_add (table, "日本語", GEMEL_CTL_PLAIN);
   gemel_ctl_table_add_count (table, 100);
   gemel_ctl_table_add (table, "", GEMEL_CTL_PLAIN);
-  assert_take (gemel_ctl_table_render (table, 0, FALSE), "name      n  text\näöü       7  x\\u001by\n日本語  100\n");
+  assert_take (gemel_ctl_table_render (table, 0, FALSE),
+               "name      n  text\näöü       7  x\\u001by\n日本語  100\n");
 }
 
 static void
@@ -134,13 +143,18 @@ test_table_fits (void)
 
 /* ---- sentences ---- */
 
+#define VIEW                                               \
+  "{\"usec\":%" G_GINT64_FORMAT ","                        \
+  "\"node\":{\"name\":\"node-a\",\"role\":\"master\",%s}," \
+  "\"peer\":{\"name\":\"node-b\",\"role\":\"backup\",%s}}"
+
 static void
 assert_sentence (const char   *node,
                  const char   *peer,
                  const char   *expected,
                  GemelCtlStyle expected_style)
 {
-  g_autofree char      *json = g_strdup_printf ("{\"usec\":%" G_GINT64_FORMAT ",\"node\":{\"name\":\"node-a\",\"role\":\"master\",%s},\"peer\":{\"name\":\"node-b\",\"role\":\"backup\",%s}}", NOW, node, peer);
+  g_autofree char      *json = g_strdup_printf (VIEW, NOW, node, peer);
   g_auto (GemelCtlView) view = { 0 };
   g_autoptr (GError)    error = NULL;
   g_autofree char      *page = NULL;
@@ -164,34 +178,57 @@ test_sentence_for_each_state (void)
   assert_sentence (ACTIVE, ALIVE "\"activity_level\":\"warm\",\"synced\":true,\"eligible\":true",
                    "node-a is active (master); node-b is level and ready.", GEMEL_CTL_GOOD);
   assert_sentence (ACTIVE, ALIVE "\"activity_level\":\"warm\",\"synced\":false,\"eligible\":true",
-                   "node-a is active (master); node-b is not level yet: a failover now could lose something.", GEMEL_CTL_WARN);
+                   "node-a is active (master); node-b is not level yet: "
+                   "a failover now could lose something.",
+                   GEMEL_CTL_WARN);
   assert_sentence (ACTIVE, ALIVE "\"activity_level\":\"warm\",\"synced\":true",
-                   "node-a is active (master); node-b is level but cannot take over; its events say why.", GEMEL_CTL_WARN);
+                   "node-a is active (master); node-b is level but cannot take over; "
+                   "its events say why.",
+                   GEMEL_CTL_WARN);
   assert_sentence (ACTIVE, ALIVE "\"activity_level\":\"undecided\"",
-                   "node-a is active (master); node-b is undecided: it starts, or asks who is active.", GEMEL_CTL_WARN);
+                   "node-a is active (master); node-b is undecided: it starts, or asks who is "
+                   "active.",
+                   GEMEL_CTL_WARN);
   assert_sentence (ACTIVE, "\"activity_level\":\"warm\",\"last_seen_usec\":1795385409000000",
-                   "node-a is active (master); node-b has not been heard for 3 min 4 s: nobody would take over.", GEMEL_CTL_WARN);
-  assert_sentence (PAIRED "\"activity_level\":\"warm\",\"state\":\"standby\"", "\"activity_level\":\"active\"",
-                   "node-a is warm (master); node-b has not been heard since the start: no active node is seen.", GEMEL_CTL_BAD);
-  assert_sentence (PAIRED "\"activity_level\":\"warm\",\"synced\":true,\"eligible\":true", ALIVE "\"activity_level\":\"active\"",
+                   "node-a is active (master); node-b has not been heard for 3 min 4 s: "
+                   "nobody would take over.",
+                   GEMEL_CTL_WARN);
+  assert_sentence (PAIRED "\"activity_level\":\"warm\",\"state\":\"standby\"",
+                   "\"activity_level\":\"active\"",
+                   "node-a is warm (master); node-b has not been heard since the start: "
+                   "no active node is seen.",
+                   GEMEL_CTL_BAD);
+  assert_sentence (PAIRED "\"activity_level\":\"warm\",\"synced\":true,\"eligible\":true",
+                   ALIVE "\"activity_level\":\"active\"",
                    "node-b is active (backup); node-a is level and ready.", GEMEL_CTL_GOOD);
   assert_sentence (ACTIVE, ALIVE "\"activity_level\":\"active\"",
-                   "BOTH NODES ARE ACTIVE: node-a and node-b; one of them gives way by the rule of the pair (gemelctl events).", GEMEL_CTL_BAD);
+                   "BOTH NODES ARE ACTIVE: node-a and node-b; one of them gives way by the rule of "
+                   "the pair (gemelctl events).",
+                   GEMEL_CTL_BAD);
   assert_sentence (ACTIVE ",\"switching\":true", ALIVE "\"activity_level\":\"warm\"",
                    "A switchover is under way: node-a is active, node-b is warm.", GEMEL_CTL_WARN);
   assert_sentence (PAIRED "\"activity_level\":\"undecided\"", ALIVE "\"activity_level\":\"cold\"",
                    "Neither node is active: node-a is undecided, node-b is cold.", GEMEL_CTL_BAD);
-  assert_sentence (PAIRED "\"activity_level\":\"cold\",\"state\":\"fault\",\"cause\":\"term-not-durable\"", ALIVE "\"activity_level\":\"active\"",
-                   "node-a has a fault (term-not-durable) and cannot be active; node-b is active.", GEMEL_CTL_BAD);
+  assert_sentence (PAIRED "\"activity_level\":\"cold\",\"state\":\"fault\","
+                          "\"cause\":\"term-not-durable\"",
+                   ALIVE "\"activity_level\":\"active\"",
+                   "node-a has a fault (term-not-durable) and cannot be active; node-b is active.",
+                   GEMEL_CTL_BAD);
   assert_sentence ("\"activity_level\":\"active\"", "\"connected\":false",
-                   "node-a is active on its own: it is not paired (gemelctl pair invite).", GEMEL_CTL_WARN);
+                   "node-a is active on its own: it is not paired (gemelctl pair invite).",
+                   GEMEL_CTL_WARN);
 }
 
 static void
 test_view_survives_nonsense (void)
 {
   static const char *const bad[] = { "", "[]", "{", "null", "7" };
-  static const char *const odd[] = { "{}", "{\"node\":7,\"peer\":[]}", "{\"node\":{\"name\":null,\"term\":{}},\"providers\":7}", "{\"providers\":[7,null]}" };
+  static const char *const odd[] = {
+    "{}",
+    "{\"node\":7,\"peer\":[]}",
+    "{\"node\":{\"name\":null,\"term\":{}},\"providers\":7}",
+    "{\"providers\":[7,null]}",
+  };
 
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
     {

@@ -342,6 +342,19 @@ test_back_off (Fixture      *fixture,
 }
 
 static void
+test_stop_during_back_off (Fixture      *fixture,
+                           gconstpointer data)
+{
+  start_guard (fixture, "--stop-timeout=20", "exit-1", NULL);
+  /* The next start would be 320 ms away. */
+  wait_until (count (fixture, "starts") == 5);
+  wait_until (is_gone (pid_at (fixture, "starts", 4)));
+  g_assert_cmpint (kill (fixture->guard, SIGTERM), ==, 0);
+  g_assert_cmpint (wait_status (fixture), ==, 0);
+  g_assert_cmpuint (count (fixture, "starts"), ==, 5);
+}
+
+static void
 test_deaf_gemeld (Fixture      *fixture,
                   gconstpointer data)
 {
@@ -393,6 +406,7 @@ main (int    argc,
   ADD ("/guard/notice/not-sent-when-disarmed", test_disarmed);
   ADD ("/guard/life/exit-status-is-handed-on", test_exit_status);
   ADD ("/guard/life/restarts-back-off", test_back_off);
+  ADD ("/guard/life/stop-during-back-off-is-no-failure", test_stop_during_back_off);
   ADD ("/guard/life/deaf-gemeld-is-killed-when-patience-ends", test_deaf_gemeld);
   ADD ("/guard/life/second-signal-kills-at-once", test_second_signal);
   ADD ("/guard/life/the-watchdog-kills-at-once-and-tells", test_watchdog);

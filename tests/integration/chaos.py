@@ -9,7 +9,6 @@ was refused or unknown is never repeated, so a row that is there twice was made 
 import collections
 import os
 import random
-import shutil
 import signal
 import subprocess
 import threading
@@ -72,7 +71,7 @@ class Writer(threading.Thread):
 
 
 class ConfigWriter(Writer):
-    """Configuration on the master: every record new, every fifth write also one that is overwritten."""
+    """Configuration on the master: every record new, every fifth write also overwrites one."""
 
     def __init__(self, pair):
         super().__init__(pair, CONFIG_PERIOD_S)
@@ -84,7 +83,8 @@ class ConfigWriter(Writer):
         sets = [('chaos', f'k{self.number:08}', value)]
         if self.number % 5 == 0:
             sets.append(('chaos', f'hot{self.number // 5 % HOT_KEYS}', value))
-        _, _, reached = self.pair.a.call('Config', 'SetMany', '(a(ssay)a(ss)a{sv})', sets, [], {}, timeout=CALL_TIMEOUT_MS)
+        _, _, reached = self.pair.a.call('Config', 'SetMany', '(a(ssay)a(ss)a{sv})', sets, [], {},
+                                         timeout=CALL_TIMEOUT_MS)
         self.records.add(self.number)
         if self.number % 5 == 0:
             self.hot[self.number // 5 % HOT_KEYS] = self.number
@@ -92,7 +92,7 @@ class ConfigWriter(Writer):
 
 
 class StateWriter(Writer):
-    """Runtime state on whichever node takes it; a key's value only grows, some keys are written once."""
+    """Runtime state on whichever node takes it; a key's value only grows, some keys stay."""
 
     def __init__(self, pair):
         super().__init__(pair, STATE_PERIOD_S)
@@ -102,7 +102,8 @@ class StateWriter(Writer):
     def write(self):
         key = self.number if self.number % LASTING_EVERY == 0 else self.number % STATE_KEYS
         try:
-            _, _, reached = self.node.call('State', 'Post', '(sa(say)asa{sv})', 'chaos', [(f's{key}', str(self.number).encode())],
+            _, _, reached = self.node.call('State', 'Post', '(sa(say)asa{sv})', 'chaos',
+                                           [(f's{key}', str(self.number).encode())],
                                            [], {}, timeout=CALL_TIMEOUT_MS)
         except GLib.Error:
             self.node = self.pair.b if self.node is self.pair.a else self.pair.a
@@ -131,11 +132,20 @@ class HistoryWriter(Writer):
         return 'local'
 
 
+def is_odd_end(line):
+    """Whether a line of a log tells of a crash or of what comes before one."""
+    ended = 'died of signal' in line and 'died of signal 9' not in line
+    left = 'exited with status' in line and 'exited with status 0' not in line
+    return ended or left or any(word in line for word in ('assertion', 'Sanitizer', 'BACKTRACE'))
+
+
 def owner(node):
     """Unique bus name of the daemon of a node; empty when it is not there."""
     try:
-        reply = node.connection.call_sync('org.freedesktop.DBus', '/org/freedesktop/DBus', 'org.freedesktop.DBus', 'GetNameOwner',
-                                          GLib.Variant('(s)', (BUS_NAME,)), None, Gio.DBusCallFlags.NONE, 5000, None)
+        reply = node.connection.call_sync('org.freedesktop.DBus', '/org/freedesktop/DBus',
+                                          'org.freedesktop.DBus', 'GetNameOwner',
+                                          GLib.Variant('(s)', (BUS_NAME,)), None,
+                                          Gio.DBusCallFlags.NONE, 5000, None)
         return reply.unpack()[0]
     except GLib.Error:
         return ''
@@ -173,7 +183,9 @@ class Chaos:
         length = self.random.uniform(0.05, 4)
         time.sleep(self.random.uniform(0, 0.4))
         active = node.level() == 'active'
-        name = f'{token} of the {"active" if active else "standby"} node' if token != 'switchover' else token
+        name = token
+        if token != 'switchover':
+            name += f' of the {"active" if active else "standby"} node'
         print(f'# {sum(self.done.values()) + 1}: {name} ({node.name})', flush=True)
         start = time.monotonic()
         try:
@@ -188,15 +200,16 @@ class Chaos:
 
     def _tell_processes(self):
         for node in (self.pair.a, self.pair.b):
-            for pid in [node.process.pid] + (children_of(node.process.pid) if not is_gone(node.process.pid) else []):
-                state = subprocess.run(['ps', '-o', 'pid,ppid,stat,etimes,wchan:32,args', '-p', str(pid)], capture_output=True, text=True, check=False)
+            for pid in [node.process.pid] + (children_of(node.process.pid)
+                                             if not is_gone(node.process.pid) else []):
+                state = subprocess.run(['ps', '-o', 'pid,ppid,stat,etimes,wchan:32,args', '-p',
+                                        str(pid)],
+                                       capture_output=True, text=True, check=False)
                 print(f'# {node.name}: {state.stdout.splitlines()[-1]}', flush=True)
-                if shutil.which('gdb'):
-                    trace = subprocess.run(['gdb', '-p', str(pid), '-batch', '-ex', 'thread apply all bt'], capture_output=True, text=True, check=False)
-                    print('# ' + trace.stdout.replace('\n', '\n# '), flush=True)
 
     def _wait_other_daemon(self, node, before):
-        wait_for(f'another daemon of {node.name}', lambda: owner(node) not in ('', before), SETTLE_S)
+        wait_for(f'another daemon of {node.name}', lambda: owner(node) not in ('', before),
+                 SETTLE_S)
 
     def _kill_daemon(self, node, _):
         before = owner(node)
@@ -208,7 +221,8 @@ class Chaos:
         daemons = children_of(node.process.pid)
         node.process.kill()
         node.process.wait()
-        wait_for(f'the end of the daemon of {node.name} without its guard', lambda: all(is_gone(pid) for pid in daemons))
+        wait_for(f'the end of the daemon of {node.name} without its guard',
+                 lambda: all(is_gone(pid) for pid in daemons))
         node.start()
         self._wait_other_daemon(node, before)
 
@@ -249,54 +263,78 @@ class Judge:
             self.wrong.append(f'{what}: {len(bad)}, such as {bad[:5]}')
 
     def check_state(self, fault):
-        """What was acknowledged as `pair` up to now is on both nodes, at once: nobody may wait for it."""
-        promised = {key: value for key, value in self.state.pair_acknowledged.copy().items() if value > self.lost.get(key, 0)}
+        """What was acknowledged as `pair` up to now is on both nodes; nobody waits for it."""
+        promised = {key: value for key, value in self.state.pair_acknowledged.copy().items()
+                    if value > self.lost.get(key, 0)}
         for node in (self.pair.a, self.pair.b):
             old = self._old_keys(node, promised)
             self.lost.update((key, value) for key, value, _ in old)
             if old:
-                self.wrong.append(f'state acknowledged as pair that {node.name} did not have after fault {fault}: {len(old)}, '
+                self.wrong.append(
+                    f'state acknowledged as pair that {node.name} did not have after fault '
+                    f'{fault}: {len(old)}, '
                                   f'such as (key, promised, found) {old[:3]}')
                 print('# ' + self.wrong[-1], flush=True)
 
     @staticmethod
     def _old_keys(node, promised):
         found = read_state(node)
-        return [(key, value, found.get(key)) for key, value in promised.items() if found.get(key, -1) < value]
+        return [(key, value, found.get(key)) for key,
+                value in promised.items() if found.get(key, -1) < value]
 
     def judge(self):
         """Everything; raises with all that is wrong."""
         for node in (self.pair.a, self.pair.b):
             self._config_of(node)
-            self._expect(f'state updates acknowledged as pair that {node.name} lost', self._old_keys(node, self.state.pair_acknowledged))
+            self._expect(f'state updates acknowledged as pair that {node.name} lost',
+                         self._old_keys(node, self.state.pair_acknowledged))
             self._history_of(node)
         heads = [node.get('Config', 'HeadHash') for node in (self.pair.a, self.pair.b)]
         self._expect('different configuration heads', set(heads) - {heads[0]})
         levels = sorted(node.level() for node in (self.pair.a, self.pair.b))
-        self._expect('nodes too many or too few active', [] if levels == ['active', 'warm'] else levels)
+        self._expect('nodes too many or too few active',
+                     [] if levels == ['active', 'warm'] else levels)
         self._changeovers()
+        self._deaths()
         assert not self.wrong, '; '.join(self.wrong)
 
     def _config_of(self, node):
         found = read_config(node)
         lost = [number for number in self.config.records if found.get(f'k{number:08}') != number]
         self._expect(f'configuration records that {node.name} lost', lost)
-        old = [(key, number) for key, number in self.config.hot.items() if found.get(f'hot{key}', -1) < number]
-        self._expect(f'overwritten configuration records that {node.name} has in an older form', old)
+        old = [(key, number) for key,
+               number in self.config.hot.items() if found.get(f'hot{key}', -1) < number]
+        self._expect(f'overwritten configuration records that {node.name} has in an older form',
+                     old)
 
     def _history_of(self, node):
         found = collections.Counter(read_history(node))
         acknowledged = set().union(*(history.rows for history in self.histories))
         self._expect(f'acknowledged history rows that {node.name} lost', acknowledged - set(found))
-        self._expect(f'history rows that {node.name} has twice', [at for at, count in found.items() if count > 1])
+        self._expect(f'history rows that {node.name} has twice',
+                     [at for at, count in found.items() if count > 1])
         ledger = node.ledger()
         self._expect(f'gaps and duplicates in the ledger of {node.name}',
-                     [(origin[:8], name, row[name]) for origin, row in ledger.items() for name in ('gaps', 'duplicates') if row[name]])
+                     [(origin[:8], name, row[name]) for origin,
+                      row in ledger.items() for name in ('gaps', 'duplicates') if row[name]])
         rows = sum(row['rows'] for row in ledger.values())
-        self._expect(f'rows of {node.name} that ledger and query count differently', [(rows, len(found))] if rows != len(found) else [])
+        self._expect(f'rows of {node.name} that ledger and query count differently',
+                     [(rows, len(found))] if rows != len(found) else [])
+
+    def _deaths(self):
+        """No process ended in another way than by the killer or in order."""
+        for node in (self.pair.a, self.pair.b):
+            with open(node.log_path, encoding='utf-8', errors='replace') as log:
+                lines = log.readlines()
+            odd = [number for number, line in enumerate(lines) if is_odd_end(line)]
+            for number in odd:
+                print('# ' + '# '.join(lines[max(0, number - 6):number + 1]), end='')
+            self._expect(f'odd ends of processes of {node.name}',
+                         [lines[number].strip() for number in odd])
 
     def _changeovers(self):
-        causes, terms, codes = collections.Counter(), collections.defaultdict(list), collections.Counter()
+        causes, terms, codes = collections.Counter(), collections.defaultdict(
+            list), collections.Counter()
         for node in (self.pair.a, self.pair.b):
             for event in read_events(node):
                 codes[event['code']] += 1
@@ -305,7 +343,8 @@ class Judge:
                     terms[event['term']].append(node.name)
         print(f'# changeovers: {sum(causes.values())}, by cause: {dict(causes.most_common())}')
         print(f'# events: {dict(codes.most_common())}')
-        self._expect('terms that were active twice', [(term, names) for term, names in terms.items() if len(names) > 1])
+        self._expect('terms that were active twice',
+                     [(term, names) for term, names in terms.items() if len(names) > 1])
 
 
 def read_state(node):
@@ -331,7 +370,7 @@ def read_config(node):
 
 
 def read_history(node):
-    """Times of all rows; one that is there twice within a page comes twice, the ledger tells the rest."""
+    """Times of all rows; twice within a page comes twice, the ledger tells the rest."""
     after = 0
     while True:
         rows = node.call('History', 'Query', '(sxxua{sv})', '', after, 0, PAGE, {})
@@ -374,10 +413,13 @@ def run_chaos(pair, seed, kills):
     chaos.wait_level()
     wait_for('both histories are one', lambda: pair.a.ledger() == pair.b.ledger() and all(
         node.get('History', 'BufferedPoints') == 0 for node in (pair.a, pair.b)))
-    wait_for('equal heads', lambda: pair.a.get('Config', 'HeadHash') == pair.b.get('Config', 'HeadHash'))
+    wait_for('equal heads',
+             lambda: pair.a.get('Config', 'HeadHash') == pair.b.get('Config', 'HeadHash'))
     for writer in writers:
-        print(f'# {type(writer).__name__}: acknowledged {dict(writer.acknowledged)}, refused {dict(writer.refused)}')
+        print(f'# {type(writer).__name__}: acknowledged {dict(writer.acknowledged)}, '
+              f'refused {dict(writer.refused)}')
     for name, times in sorted(chaos.level_after_ms.items()):
         times.sort()
-        print(f'# {len(times)} x {name}: level after {times[len(times) // 2]:.0f} ms (median), {times[-1]:.0f} ms (worst)')
+        print(f'# {len(times)} x {name}: level after {times[len(times) // 2]:.0f} ms (median), '
+              f'{times[-1]:.0f} ms (worst)')
     judge.judge()

@@ -119,6 +119,17 @@ class Node:
 
     def start(self):
         """Starts the guard, which starts the daemon; returns when the bus name is there."""
+        self.spawn()
+        self.wait_name()
+        return self
+
+    def log(self):
+        """What guard and daemon have written."""
+        with open(self.log_path, encoding='utf-8') as log:
+            return log.read()
+
+    def spawn(self):
+        """Starts the guard, which starts the daemon; waits for nothing."""
         build = os.environ['GEMEL_BUILD']
         self.write_config()
         command = [os.path.join(build, 'daemon', 'gemeld'),
@@ -130,8 +141,6 @@ class Node:
         environment = dict(os.environ, G_DEBUG='fatal-criticals')
         with open(self.log_path, 'ab') as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
-        self.wait_name()
-        return self
 
     def wait_name(self):
         """Waits until the daemon answers on its bus."""

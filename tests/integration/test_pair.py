@@ -4,6 +4,7 @@
 """Two real daemons on loopback: pairing, replication, takeover, switchover, return."""
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -219,13 +220,21 @@ def test_history_is_the_union():
 
 
 def test_force_resync():
-    """A person can have the whole copy taken again."""
-    with Pair() as pair:
+    """A person can have the whole copy taken again, asked on either node."""
+    with Pair(SETTLED) as pair:
         pair.a.set_config('demo', 'limit', '7')
-        path = pair.b.call('Node', 'ForceResync', '(sa{sv})', 'config', {})
-        assert pair.b.job(path)[0] == 'done'
+        pair.a.post_state('alarms', 'pump', 'on')
+        for node in (pair.b, pair.a):
+            for provider in ('config', 'state', ''):
+                wait_for('the provider is known', lambda node=node: node.get(
+                    'Provider', 'Name', path='/org/gemel/Gemel1/provider/config') == 'config')
+                pair.wait_level()
+                path = node.call('Node', 'ForceResync', '(sa{sv})', provider, {})
+                assert node.job(path)[0] == 'done', (node.name, provider)
         pair.b.wait_event('full-sync-done')
         assert pair.b.get_config('demo', 'limit') == '7'
+        assert pair.b.get_state('alarms', 'pump') == 'on'
+        expect_error('NotFound', pair.a.call, 'Node', 'ForceResync', '(sa{sv})', 'history', {})
         pair.wait_level()
 
 
@@ -343,13 +352,47 @@ def test_bad_settings_end_with_a_reason():
             assert word in done.stderr, done.stderr
 
 
+def test_busy_port_is_waited_for():
+    """A port that another process holds is no mistake of a person: the guard tries again."""
+    with Pair(paired=False) as pair:
+        pair.b.terminate()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+            holder.bind(('127.0.0.1', pair.b.port))
+            pair.b.spawn()
+            wait_for('a try', lambda: 'cannot bind' in pair.b.log())
+        pair.b.wait_name()
+
+
+def test_log_settings_touch_only_the_log():
+    """A level of one provider outlives other settings; what leaves log.merge is merged no more."""
+    with Pair(paired=False) as pair:
+        node = pair.a
+
+        def provider(name):
+            rows = node.call('Log', 'ListProviders', '(a{sv})', {})
+            return next(row[1:] for row in rows if row[0] == name)
+
+        def set_setting(name, value):
+            node.call('Node', 'SetSetting', '(ssa{sv})', name, value, {})
+        node.call('Log', 'SetLevel', '(ssa{sv})', 'link', 'debug', {})
+        set_setting('log.merge', 'store')
+        assert provider('link')[0] == 'debug' and provider('store')[1]
+        set_setting('events.max', '5000')
+        assert provider('link')[0] == 'debug', provider('link')
+        set_setting('log.merge', '')
+        assert not provider('store')[1]
+        set_setting('log.level', 'trace')
+        assert provider('link')[0] == 'trace'
+
+
 def test_series_of_the_configuration_cache():
     """Size and entries of the cache are sampled and can be read down-sampled."""
     with Pair() as pair:
         path = '/org/gemel/Gemel1/provider/config'
 
         def ask(series):
-            return pair.a.call('Provider', 'GetSeries', '(sttua{sv})', series, 0, 0, 10, {}, path=path)
+            return pair.a.call('Provider', 'GetSeries', '(sttua{sv})', series, 0, 0, 10, {},
+                               path=path)
         points = wait_for('a sample', lambda: ask('cache-entries'))
         assert len(points) >= 1 and points[0][0] > 0, points
         expect_error('NotFound', ask, 'nonsense')

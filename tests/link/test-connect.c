@@ -348,6 +348,22 @@ test_bad_addresses (Fixture      *f,
 }
 
 static void
+test_port_in_use (Fixture      *f,
+                  gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  GemelListener     *first =
+    gemel_listener_new (&f->server_keys, "127.0.0.1", 0, &callbacks, f, &error);
+
+  g_test_summary ("A port that another program has may become free: that is no wrong setting");
+  g_assert_no_error (error);
+  g_assert_null (gemel_listener_new (&f->server_keys, "127.0.0.1",
+                                     gemel_listener_get_port (first), &callbacks, f, &error));
+  g_assert_error (error, GEMEL_ERROR, GEMEL_ERROR_BUSY);
+  gemel_listener_free (first);
+}
+
+static void
 test_freed_in_a_handshake (Fixture      *f,
                            gconstpointer data)
 {
@@ -386,6 +402,7 @@ main (int   argc,
   ADD ("nobody-listens", NULL, test_nobody_listens);
   ADD ("dial-gives-up", NULL, test_dial_gives_up);
   ADD ("bad-addresses", NULL, test_bad_addresses);
+  ADD ("port-in-use", NULL, test_port_in_use);
   ADD ("freed-in-a-handshake", NULL, test_freed_in_a_handshake);
   return g_test_run ();
 }

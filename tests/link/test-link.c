@@ -526,6 +526,18 @@ test_watchdog_needs_a_live_main_loop (Pair         *pair,
   g_clear_pointer (&hung->link, gemel_link_free); /* it has the address of a local */
 }
 
+/* A node that starts late in the period of its watchdog must not be ended for that. */
+static void
+test_watchdog_is_fed_at_the_start (Pair         *pair,
+                                   gconstpointer data)
+{
+  Node *node = &pair->nodes[0];
+
+  node->options.watchdog_us = G_TIME_SPAN_HOUR;
+  start (node);
+  wait_until (g_atomic_int_get (&node->n_fed) == 1);
+}
+
 static void
 test_garbage_datagrams (Pair         *pair,
                         gconstpointer data)
@@ -582,6 +594,7 @@ main (int    argc,
   ADD ("/link/thread/death-notice-releases-the-backup", test_death_notice);
   ADD ("/link/thread/refused-connections-are-reported", test_refused_is_reported);
   ADD ("/link/thread/watchdog-needs-a-live-main-loop", test_watchdog_needs_a_live_main_loop);
+  ADD ("/link/thread/watchdog-is-fed-at-the-start", test_watchdog_is_fed_at_the_start);
   ADD ("/link/thread/garbage-datagrams-are-counted", test_garbage_datagrams);
   ADD ("/link/thread/port-in-use-is-an-error", test_port_in_use);
   return g_test_run ();

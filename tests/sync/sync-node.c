@@ -112,6 +112,7 @@ on_config_changed (GPtrArray             *entries,
   SyncNode *node = user_data;
 
   g_mutex_lock (&node->lock);
+  node->config_commits++;
   if (node->sync != NULL)
     gemel_sync_config_changed (node->sync, entries);
   g_mutex_unlock (&node->lock);
@@ -136,6 +137,12 @@ on_history_event (int         code,
                   gint64      a,
                   gpointer    user_data)
 {
+  SyncNode *node = user_data;
+
+  g_mutex_lock (&node->lock);
+  node->events[code]++;
+  g_mutex_unlock (&node->lock);
+  g_test_message ("node %u: event %d history: %s", node->uuid[0], code, message);
 }
 
 static const GemelHistoryPort history_port = { on_sunk, on_history_event };
@@ -216,7 +223,7 @@ sync_node_new (guint8 id)
     .state_bytes_max = 256 * 1024 * 1024,
     .door_clients_max = 64,
     .pair_ack_timeout_ms = 2000,
-    .sync_timeout_ms = 5000,
+    .sync_timeout_ms = 60000,
   };
   memcpy (node->options.node_uuid, node->uuid, sizeof node->uuid);
   return node;

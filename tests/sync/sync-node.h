@@ -33,6 +33,7 @@ typedef struct
   guint64           caught_up_id;
   GemelPairPosition caught_up_at;
   guint             moved;
+  guint             config_commits;
   guint             restarts_begun;
   guint             restarts_ended;
   GArray           *stats;

@@ -77,6 +77,16 @@ assert_state (SyncNode   *node,
   g_assert_cmpstr (found, ==, value);
 }
 
+static gboolean
+has_state (SyncNode   *node,
+           const char *key,
+           const char *value)
+{
+  g_autofree char *found = sync_node_get_state (node, key);
+
+  return g_strcmp0 (found, value) == 0;
+}
+
 static guint
 count_kept (SyncNode *node)
 {
@@ -207,6 +217,75 @@ test_config_apply_failure_gives_full (Pair         *pair,
 }
 
 static void
+test_config_applied_together (Pair         *pair,
+                              gconstpointer data)
+{
+  guint before;
+
+  g_test_summary ("Entries that come together are one transaction of the backup");
+  pair_up (pair);
+  sync_node_disconnect (pair->backup);
+  write_some (pair->master, "a", 30);
+  before = pair->backup->config_commits;
+  pair_up (pair);
+  wait_until (sync_node_get_seq (pair->backup) == 30);
+  g_assert_cmpuint (pair->backup->config_commits - before, ==, 1);
+}
+
+static void
+test_config_listens_again (Pair         *pair,
+                           gconstpointer data)
+{
+  g_autofree char *big = g_strnfill (200 * 1024, 'x');
+  g_autofree char *path = g_build_filename (pair->backup->dir, "config.db", NULL);
+  sqlite3         *db = NULL;
+
+  g_test_summary ("A backup that could not apply what came, and had stopped listening, goes on "
+                  "afterwards");
+  pair_up (pair);
+  g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (db, "BEGIN IMMEDIATE", NULL, NULL, NULL), ==, SQLITE_OK);
+  for (guint i = 0; i < 50; i++)
+    {
+      g_autofree char *key = g_strdup_printf ("big%u", i);
+
+      g_assert_true (sync_node_write (pair->master, key, big, GEMEL_DURABILITY_LOCAL, NULL, NULL));
+    }
+  wait_until (sync_node_count (pair->backup, GEMEL_EVENT_FULL_SYNC_NEEDED) == 2);
+  sqlite3_close (db);
+  wait_until (sync_node_is_synced (pair->backup) && sync_node_get_seq (pair->backup) == 50);
+}
+
+static void
+set_schema (SyncNode   *node,
+            const char *pragma)
+{
+  g_autofree char *path = g_build_filename (node->dir, "config.db", NULL);
+  sqlite3         *db = NULL;
+
+  g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
+  sqlite3_busy_timeout (db, 5000);
+  g_assert_cmpint (sqlite3_exec (db, pragma, NULL, NULL, NULL), ==, SQLITE_OK);
+  sqlite3_close (db);
+}
+
+static void
+test_config_incompatible (Pair         *pair,
+                          gconstpointer data)
+{
+  g_test_summary ("A backup that is too old for the master's configuration says so, and recovers");
+  pair_up (pair);
+  set_schema (pair->master, "PRAGMA user_version=99");
+  gemel_sync_force_full (pair->backup->sync, "config");
+  wait_until (pair->backup->config_state == GEMEL_CONFIG_STATE_INCOMPATIBLE);
+  g_assert_false (sync_node_is_synced (pair->backup));
+  set_schema (pair->master, "PRAGMA user_version=1");
+  gemel_sync_force_full (pair->backup->sync, "config");
+  wait_until (sync_node_is_synced (pair->backup) &&
+              pair->backup->config_state == GEMEL_CONFIG_STATE_GOOD);
+}
+
+static void
 test_config_refused_elsewhere (Pair         *pair,
                                gconstpointer data)
 {
@@ -325,8 +404,8 @@ test_state_takeover (Pair         *pair,
   assert_state (pair->backup, "k", "before");
   g_assert_true (
     sync_node_post (pair->backup, 4, "k", "after", GEMEL_DURABILITY_LOCAL, NULL, NULL));
+  wait_until (has_state (pair->master, "k", "after"));
   wait_until (sync_node_is_synced (pair->master));
-  assert_state (pair->master, "k", "after");
 }
 
 static void
@@ -400,7 +479,48 @@ test_state_silent_peer_times_out (Pair         *pair,
   g_mutex_clear (&gate);
 }
 
+static void
+test_silent_peer_is_dialled_anew (Pair         *pair,
+                                  gconstpointer data)
+{
+  GMutex gate;
+
+  g_test_summary ("A peer that is connected and does not answer loses its connections after "
+                  "the time of one exchange");
+  sync_node_stop (pair->backup);
+  pair->backup->options.sync_timeout_ms = 300;
+  sync_node_start (pair->backup);
+  pair_up (pair);
+  g_mutex_init (&gate);
+  g_mutex_lock (&gate);
+  gemel_sync_call (pair->master->sync, do_block, &gate, NULL);
+  gemel_sync_force_full (pair->backup->sync, NULL);
+  wait_until (sync_node_count (pair->backup, GEMEL_EVENT_PROTOCOL_VIOLATION) >= 2);
+  g_assert_cmpint (pair->backup->config_state, ==, GEMEL_CONFIG_STATE_UNKNOWN);
+  g_mutex_unlock (&gate);
+  wait_until (sync_node_is_synced (pair->backup));
+  g_mutex_clear (&gate);
+}
+
 /* --- history --------------------------------------------------------------------------------- */
+
+/* Of the last thing told about `history`. */
+static gint64
+get_history_apply_us (SyncNode *node)
+{
+  gint64 found = 0;
+
+  g_mutex_lock (&node->lock);
+  for (guint i = 0; i < node->stats->len; i++)
+    {
+      const GemelProviderStats *stats = &g_array_index (node->stats, GemelProviderStats, i);
+
+      if (strcmp (stats->name, "history") == 0)
+        found = stats->last_apply_duration_us;
+    }
+  g_mutex_unlock (&node->lock);
+  return found;
+}
 
 static void
 test_history_union (Pair         *pair,
@@ -419,6 +539,63 @@ test_history_union (Pair         *pair,
   sync_node_connect (pair->master, pair->backup);
   wait_until (sync_node_count_history (pair->backup, pair->master->uuid) == 3500);
   wait_until (sync_node_count_history (pair->master, pair->backup->uuid) == 3000);
+  wait_until (get_history_apply_us (pair->backup) > 0);
+}
+
+static void
+remove_history (SyncNode *node)
+{
+  static const char *const names[] = { "buffer.db", "buffer.db-wal", "buffer.db-shm",
+                                       "history.db", "history.db-wal", "history.db-shm" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *path = g_build_filename (node->dir, "history", names[i], NULL);
+
+      (void) g_unlink (path);
+    }
+}
+
+static void
+test_history_lost_files (Pair         *pair,
+                         gconstpointer data)
+{
+  SyncNode *backup = pair->backup;
+  guint64   received;
+
+  g_test_summary ("A node that lost its history does not number new points as its peer has "
+                  "numbered old ones");
+  pair_up (pair);
+  sync_node_write_history (pair->master, 700);
+  wait_until (sync_node_count_history (backup, pair->master->uuid) == 700);
+  sync_node_stop (pair->master);
+  remove_history (pair->master);
+  sync_node_start (pair->master);
+  pair_up (pair);
+  wait_until (sync_node_count (pair->master, GEMEL_EVENT_STORE_FAILED) == 1);
+  sync_node_write_history (pair->master, 300);
+  wait_until (sync_node_count_history (backup, pair->master->uuid) == 1000);
+  received = pair->master->counters.peer_bytes_received;
+  wait_until (pair->master->counters.peer_bytes_received > 0);
+  g_assert_cmpuint (received, <, 100 * 1024);
+}
+
+static void
+test_history_retry (Pair         *pair,
+                    gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (pair->backup->dir, "history", "history.db", NULL);
+  sqlite3         *db = NULL;
+
+  g_test_summary ("Rows that the disk refused come again when it takes them, without a new row "
+                  "behind them");
+  pair_up (pair);
+  g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
+  g_assert_cmpint (sqlite3_exec (db, "BEGIN IMMEDIATE", NULL, NULL, NULL), ==, SQLITE_OK);
+  sync_node_write_history (pair->master, 700);
+  wait_until (sync_node_count (pair->backup, GEMEL_EVENT_STORE_FAILED) == 1);
+  sqlite3_close (db);
+  wait_until (sync_node_count_history (pair->backup, pair->master->uuid) == 700);
 }
 
 /* --- switchover ------------------------------------------------------------------------------ */
@@ -493,6 +670,9 @@ main (int    argc,
   add ("/sync/config/diverged-file-is-kept", test_config_diverged_is_kept);
   add ("/sync/config/full-backup-by-force", test_config_forced_full);
   add ("/sync/config/apply-failure-gives-full-backup", test_config_apply_failure_gives_full);
+  add ("/sync/config/applied-together", test_config_applied_together);
+  add ("/sync/config/listens-again-after-a-failure", test_config_listens_again);
+  add ("/sync/config/incompatible", test_config_incompatible);
   add ("/sync/config/refused-without-authority", test_config_refused_elsewhere);
   add ("/sync/config/large-copy-while-writing", test_config_large_full);
   add ("/sync/config/puller-restarts-in-a-copy", test_config_puller_restarts_in_copy);
@@ -502,7 +682,10 @@ main (int    argc,
   add ("/sync/state/overflow-gives-full-state", test_state_overflow);
   add ("/sync/state/local-when-the-peer-goes", test_state_silent_peer_is_local);
   add ("/sync/state/local-when-the-peer-is-silent", test_state_silent_peer_times_out);
+  add ("/sync/link/silent-peer-is-dialled-anew", test_silent_peer_is_dialled_anew);
   add ("/sync/history/union-after-interruptions", test_history_union);
+  add ("/sync/history/lost-files", test_history_lost_files);
+  add ("/sync/history/rows-again-after-a-failure", test_history_retry);
   add ("/sync/switch/quiesced-and-caught-up-are-equal", test_quiesce_and_catch_up);
   add ("/sync/switch/moved-while-quiesced", test_moved_while_quiesced);
   add ("/sync/stats/queued-and-dispatched", test_stats);

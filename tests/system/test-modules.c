@@ -7,12 +7,15 @@
 #include "system/gemel-module-private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define LIMIT_S 30
+#define NOBODY  65534
 
 typedef struct
 {
@@ -469,6 +472,47 @@ test_modules_die_with_their_parent (Fixture      *f,
   WAIT_FOR (f, !is_alive (pid));
 }
 
+/* As the unit runs gemeld: another user than root, and no core dumps, so that its files in /proc
+ * belong to root. */
+static void
+drop_privileges (Fixture *f)
+{
+  int fd = open ("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+  g_assert_cmpint (g_chmod (f->dir, 0777), ==, 0);
+  g_assert_cmpint (write (fd, "100", 3), ==, 3);
+  (void) close (fd);
+  if (geteuid () == 0)
+    g_assert_cmpint (setuid (NOBODY), ==, 0);
+  g_assert_cmpint (prctl (PR_SET_DUMPABLE, 0), ==, 0);
+}
+
+static void
+test_modules_leave_memory_first (Fixture      *f,
+                                 gconstpointer data)
+{
+  const char *dir = g_getenv ("GEMEL_TEST_DIR");
+
+  if (g_test_subprocess ())
+    {
+      remove_tree (f->dir);
+      g_free (f->dir);
+      f->dir = g_strdup (dir);
+      drop_privileges (f);
+      add_module (f, "a", GEMEL_LEVEL_ACTIVE, 5000,
+                  "until grep -qx 0 /proc/$$/oom_score_adj; do sleep 0.01; done; "
+                  "echo $$ > a; exec sleep 1000");
+      build (f);
+      set_level (f, GEMEL_LEVEL_ACTIVE);
+      WAIT_FOR (f, read_pid (f, "a") != 0);
+      _exit (0);
+    }
+  g_setenv ("GEMEL_TEST_DIR", f->dir, TRUE);
+  g_test_trap_subprocess (NULL, 0, 0);
+  g_test_trap_assert_passed ();
+  g_unsetenv ("GEMEL_TEST_DIR");
+}
+
 static guint
 count_lines (const char *provider,
              const char *text)
@@ -517,6 +561,7 @@ main (int    argc,
   ADD ("wanted-again-while-stopping", test_modules_wanted_again_while_stopping);
   ADD ("free-kills-what-is-left", test_modules_free_kills_what_is_left);
   ADD ("die-with-their-parent", test_modules_die_with_their_parent);
+  ADD ("leave-memory-first", test_modules_leave_memory_first);
   ADD ("output-is-logged-and-bounded", test_modules_output_is_logged_and_bounded);
   return g_test_run ();
 }

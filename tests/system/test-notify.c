@@ -4,13 +4,18 @@
  * Messages to the service manager, played by a socket of the test; and the two clocks.
  */
 #include "system/gemel-clock.h"
+#include "system/gemel-memory.h"
 #include "system/gemel-notify.h"
 
 #include <gio/gio.h>
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#define NOBODY 65534
 
 static GSocket *
 listen_at (const char            *path,
@@ -136,6 +141,44 @@ test_clock_both_run (void)
   g_assert_cmpint (ABS (unix_us - g_get_real_time ()), <, 60 * G_USEC_PER_SEC);
 }
 
+static gpointer
+do_nothing (gpointer data)
+{
+  return data;
+}
+
+/* In a process without privileges and with little memory that it may lock: 0 when all is well. */
+static int
+keep_below_a_limit (void)
+{
+  struct rlimit       limit = { 1024 * 1024, 1024 * 1024 };
+  g_autoptr (GThread) thread = NULL;
+
+  if (setrlimit (RLIMIT_MEMLOCK, &limit) != 0 || (geteuid () == 0 && setuid (NOBODY) != 0))
+    return 1;
+  if (gemel_memory_keep ())
+    return 2;
+  thread = g_thread_try_new ("later", do_nothing, NULL, NULL);
+  if (thread == NULL)
+    return 3;
+  (void) g_thread_join (g_steal_pointer (&thread));
+  return 0;
+}
+
+static void
+test_memory_limit_does_not_stop_threads (void)
+{
+  int   status = 0;
+  pid_t pid = fork ();
+
+  if (pid == 0)
+    _exit (keep_below_a_limit ());
+  g_assert_cmpint (pid, >, 0);
+  g_assert_cmpint (waitpid (pid, &status, 0), ==, pid);
+  g_assert_true (WIFEXITED (status));
+  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
+}
+
 int
 main (int    argc,
       char **argv)
@@ -149,5 +192,7 @@ main (int    argc,
                    test_notify_full_socket_does_not_block);
   g_test_add_func ("/system/notify/watchdog-is-read", test_notify_watchdog_is_read);
   g_test_add_func ("/system/clock/both-run", test_clock_both_run);
+  g_test_add_func ("/system/memory/limit-does-not-stop-threads",
+                   test_memory_limit_does_not_stop_threads);
   return g_test_run ();
 }
