@@ -44,8 +44,10 @@ wait_for ()
 }
 
 # A process is ours only when it still is what was started: ids are used again.
-is_nspawn () { [ -n "$1" ] && tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" |
-  grep -qF -- "-D $lab/"; }
+is_nspawn ()
+{
+  [ -n "$1" ] && tr '\0' ' ' 2>/dev/null <"/proc/$1/cmdline" | grep -qF -- "-D $lab/"
+}
 
 nspawn_of () { cat "$lab/$1.pid" 2>/dev/null; }
 
@@ -78,13 +80,19 @@ enter ()
 
 is_up () { enter "$1" systemctl is-system-running 2>/dev/null | grep -qE '^(running|degraded)'; }
 
+# fail_with LOG REASON: the end of the log, then the reason.
+fail_with ()
+{
+  tail -n 20 "$1" >&2
+  die "$2; see $1"
+}
+
 make_image ()
 {
   [ ! -f "$lab/image.ready" ] || return 0
   rm -rf --one-file-system "$lab/image"
   mmdebstrap --quiet --variant=minbase "--include=$PACKAGES" bookworm "$lab/image" \
-    >"$lab/image.log" 2>&1 ||
-    { tail -n 20 "$lab/image.log" >&2; die "the image cannot be made; see $lab/image.log"; }
+    >"$lab/image.log" 2>&1 || fail_with "$lab/image.log" "the image cannot be made"
   : >"$lab/image/etc/machine-id"
   mkdir -p "$lab/image/var/log/journal"
   # What a person would not have on a server of two programs, and what the lab has no use for.
@@ -100,11 +108,9 @@ make_build ()
   build=$lab/build
   if [ ! -f "$build/build.ninja" ]; then
     meson setup "$build" "$here" --prefix=/usr --sysconfdir=/etc --localstatedir=/var \
-      --buildtype=release >"$lab/build.log" 2>&1 ||
-        { tail -n 20 "$lab/build.log" >&2; die "meson setup"; }
+      --buildtype=release >"$lab/build.log" 2>&1 || fail_with "$lab/build.log" "meson setup"
   fi
-  ninja -C "$build" >"$lab/build.log" 2>&1 ||
-    { tail -n 20 "$lab/build.log" >&2; die "the build failed"; }
+  ninja -C "$build" >"$lab/build.log" 2>&1 || fail_with "$lab/build.log" "the build failed"
 }
 
 # make_node NODE ROLE: a fresh disk with Gemel as meson installs it.
@@ -114,7 +120,7 @@ make_node ()
   cp -a --reflink=auto "$lab/image" "$lab/$1" || die "copying the image"
   echo "$1" >"$lab/$1/etc/hostname"
   DESTDIR="$lab/$1" meson install -C "$build" --no-rebuild >"$lab/$1.install.log" 2>&1 ||
-    { tail -n 20 "$lab/$1.install.log" >&2; die "meson install"; }
+    fail_with "$lab/$1.install.log" "meson install"
   mkdir -p "$lab/$1/etc/gemel"
   cat >"$lab/$1/etc/gemel/gemel.conf" <<CONF
 [node]
