@@ -254,8 +254,10 @@ gemel_node_on_config_changed (GPtrArray             *entries,
   GemelNode    *node = user_data;
   ConfigChange *change = g_new0 (ConfigChange, 1);
 
+  g_mutex_lock (&node->sync_lock);
   if (node->sync != NULL)
     gemel_sync_config_changed (node->sync, entries);
+  g_mutex_unlock (&node->sync_lock);
   change->seq = info->head.seq;
   change->providers = dup_touched_providers (entries);
   gemel_node_post (node, take_config_change, change, config_change_free);
@@ -269,8 +271,10 @@ on_sunk (const guint8 origin[16],
 {
   GemelNode *node = user_data;
 
+  g_mutex_lock (&node->sync_lock);
   if (node->sync != NULL)
     gemel_sync_history_moved (node->sync, origin, mark);
+  g_mutex_unlock (&node->sync_lock);
 }
 
 static void

@@ -28,8 +28,10 @@ on_view (const GemelView *view,
 {
   GemelNode *node = user_data;
 
+  g_mutex_lock (&node->sync_lock);
   if (node->sync != NULL)
     gemel_sync_set_view (node->sync, view);
+  g_mutex_unlock (&node->sync_lock);
   /* Only this thread touches last_view. Mere times are read when something else changes. */
   if (!view_is_news (view, &node->last_view))
     return;
@@ -125,7 +127,10 @@ on_unquiesce (guint64  switch_id,
 {
   GemelNode *node = user_data;
 
-  gemel_sync_unquiesce (node->sync);
+  g_mutex_lock (&node->sync_lock);
+  if (node->sync != NULL)
+    gemel_sync_unquiesce (node->sync);
+  g_mutex_unlock (&node->sync_lock);
   gemel_node_post (node, take_unquiesce, NULL, NULL);
 }
 
@@ -136,7 +141,10 @@ on_catch_up (guint64                  switch_id,
 {
   GemelNode *node = user_data;
 
-  gemel_sync_catch_up (node->sync, switch_id, target);
+  g_mutex_lock (&node->sync_lock);
+  if (node->sync != NULL)
+    gemel_sync_catch_up (node->sync, switch_id, target);
+  g_mutex_unlock (&node->sync_lock);
 }
 
 typedef struct

@@ -42,6 +42,7 @@ struct _GemelNode
   GemelConfigDb   *config;
   GemelHistory    *history;
   GemelLink       *link;
+  GMutex           sync_lock; /* of the next: other threads report until they are joined */
   GemelSync       *sync;
   GemelListener   *listener;
   GemelModules    *modules;

@@ -137,14 +137,19 @@ build (GemelNode              *node,
        const GemelNodeOptions *options,
        GError                **error)
 {
+  GemelSync *sync;
+
   if (!make_dirs (node, error) || !open_stores (node, error))
     return FALSE;
   node->link = make_link (node, options->guard_fd, error);
   if (node->link == NULL)
     return FALSE;
-  node->sync = make_sync (node, error);
-  if (node->sync == NULL)
+  sync = make_sync (node, error);
+  if (sync == NULL)
     return FALSE;
+  g_mutex_lock (&node->sync_lock);
+  node->sync = sync;
+  g_mutex_unlock (&node->sync_lock);
   node->listener = gemel_listener_new (&node->keys,
                                        gemel_settings_get_string (node->settings, "link.bind-"
                                                                                   "address"),
@@ -263,6 +268,18 @@ gemel_node_stop (GemelNode *node)
   gemel_link_push (node->link, &input);
 }
 
+/* The link thread and the stores' workers still run and report; they find no sync from here on. */
+static void
+detach_sync (GemelNode *node)
+{
+  GemelSync *sync;
+
+  g_mutex_lock (&node->sync_lock);
+  sync = g_steal_pointer (&node->sync);
+  g_mutex_unlock (&node->sync_lock);
+  g_clear_pointer (&sync, gemel_sync_free);
+}
+
 /**
  * gemel_node_free:
  * @node: (transfer full) (nullable): the node; a half-built one too
@@ -285,7 +302,7 @@ gemel_node_free (GemelNode *node)
   g_clear_pointer (&node->modules, gemel_modules_free);
   g_clear_pointer (&node->listener, gemel_listener_free);
   g_clear_pointer (&node->invitation, gemel_invitation_free);
-  g_clear_pointer (&node->sync, gemel_sync_free);
+  detach_sync (node);
   g_clear_pointer (&node->link, gemel_link_free);
   g_clear_pointer (&node->history, gemel_history_close);
   g_clear_pointer (&node->config, gemel_config_db_close);

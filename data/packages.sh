@@ -6,7 +6,7 @@
 GEMEL_BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config libglib2.0-dev libglib2.0-bin
   libjson-glib-dev libsqlite3-dev libgnutls28-dev glib-networking dbus-daemon dbus python3"
 GEMEL_TEST_PACKAGES="clang libclang-rt-14-dev clang-format libxml2-utils python3-gi sqlite3 systemd
-  shellcheck spin cpp openssl"
+  shellcheck spin cpp openssl polkitd"
 GEMEL_LAB_PACKAGES="systemd-container mmdebstrap iproute2"
 
 # gemel_install_packages NAME...: with apt, only what is missing; says what to do when it may not.

@@ -18,6 +18,7 @@ gboolean        gemel_connect_pin_fits (GTlsCertificate *certificate,
                                         const guint8    *pin);
 void            gemel_connect_tune_socket (GSocket *socket);
 void            gemel_connect_close_hard (GIOStream *io);
+void            gemel_connect_shut (GTlsConnection *tls);
 GTlsConnection *gemel_connect_new_client (GIOStream       *base,
                                           const GemelKeys *keys,
                                           GemelChannel     channel,

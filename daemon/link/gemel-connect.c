@@ -135,6 +135,27 @@ gemel_connect_tune_socket (GSocket *socket)
 }
 
 /**
+ * gemel_connect_shut:
+ * @tls: a connection in its handshake
+ *
+ * Ends the handshake from outside: it fails with an end of file. A handshake runs in a thread of
+ * its own, and cancelling it from here would race with that thread's sources of the cancellable
+ * (GLib frees them without a lock against the one who cancels).
+ *
+ * Thread: that of the handshake's call-back
+ */
+void
+gemel_connect_shut (GTlsConnection *tls)
+{
+  g_autoptr (GIOStream) base = NULL;
+
+  g_object_get (tls, "base-io-stream", &base, NULL);
+  if (G_IS_SOCKET_CONNECTION (base))
+    (void) g_socket_shutdown (g_socket_connection_get_socket (G_SOCKET_CONNECTION (base)), TRUE,
+                              TRUE, NULL);
+}
+
+/**
  * gemel_connect_close_hard:
  * @io: a connection without outstanding operations
  *

@@ -19,7 +19,7 @@ typedef struct
   gboolean         has_peer_pin;
   GemelChannel     channel;
   char            *host_and_port;
-  GCancellable    *inner; /* cancelled by the caller's and by the time limit */
+  GCancellable    *inner; /* of connecting; cancelled by the caller's and by the time limit */
   GSource         *timer;
   GSource         *outer; /* (nullable) watches the caller's cancellable */
   GTlsConnection  *tls;   /* (nullable) */
@@ -168,7 +168,16 @@ on_connected (GObject      *source,
       return;
     }
   g_signal_connect (dial->tls, "accept-certificate", G_CALLBACK (on_accept_certificate), dial);
-  g_tls_connection_handshake_async (dial->tls, G_PRIORITY_DEFAULT, dial->inner, on_handshake, task);
+  g_tls_connection_handshake_async (dial->tls, G_PRIORITY_DEFAULT, NULL, on_handshake, task);
+}
+
+static void
+give_up (DialData *dial)
+{
+  if (dial->tls != NULL)
+    gemel_connect_shut (dial->tls);
+  else
+    g_cancellable_cancel (dial->inner);
 }
 
 static gboolean
@@ -177,7 +186,7 @@ on_timer (gpointer data)
   DialData *dial = data;
 
   dial->timed_out = TRUE;
-  g_cancellable_cancel (dial->inner);
+  give_up (dial);
   return G_SOURCE_REMOVE;
 }
 
@@ -187,7 +196,7 @@ on_outer_cancelled (GCancellable *cancellable,
 {
   DialData *dial = data;
 
-  g_cancellable_cancel (dial->inner);
+  give_up (dial);
   return G_SOURCE_REMOVE;
 }
 

@@ -32,7 +32,6 @@ typedef struct
   GemelListener  *listener; /* (nullable) NULL once nobody waits for the result */
   GTlsConnection *tls;
   char           *address;
-  GCancellable   *cancellable;
   GSource        *timer; /* (nullable) */
   gboolean        wrong_pin;
   gboolean        timed_out;
@@ -107,7 +106,6 @@ handshake_free (Handshake *handshake)
   destroy_source (&handshake->timer);
   g_signal_handlers_disconnect_by_data (handshake->tls, handshake);
   g_clear_object (&handshake->tls);
-  g_clear_object (&handshake->cancellable);
   g_free (handshake->address);
   g_free (handshake);
 }
@@ -119,7 +117,7 @@ drop_handshake (Handshake *handshake)
   GemelListener *listener = g_steal_pointer (&handshake->listener);
 
   destroy_source (&handshake->timer);
-  g_cancellable_cancel (handshake->cancellable);
+  gemel_connect_shut (handshake->tls);
   g_ptr_array_remove (listener->handshakes, handshake);
 }
 
@@ -292,7 +290,7 @@ on_handshake_timer (gpointer data)
   Handshake *handshake = data;
 
   handshake->timed_out = TRUE;
-  g_cancellable_cancel (handshake->cancellable);
+  gemel_connect_shut (handshake->tls);
   return G_SOURCE_REMOVE;
 }
 
@@ -320,15 +318,14 @@ start_handshake (GemelListener *listener,
   handshake->listener = listener;
   handshake->tls = g_steal_pointer (&tls);
   handshake->address = g_steal_pointer (&address);
-  handshake->cancellable = g_cancellable_new ();
   handshake->timer = g_timeout_source_new (listener->handshake_ms);
   g_source_set_callback (handshake->timer, on_handshake_timer, handshake, NULL);
   g_source_attach (handshake->timer, listener->context);
   g_signal_connect (handshake->tls, "accept-certificate", G_CALLBACK (on_accept_certificate),
                     handshake);
   g_ptr_array_add (listener->handshakes, handshake);
-  g_tls_connection_handshake_async (handshake->tls, G_PRIORITY_DEFAULT, handshake->cancellable,
-                                    on_handshake, handshake);
+  g_tls_connection_handshake_async (handshake->tls, G_PRIORITY_DEFAULT, NULL, on_handshake,
+                                    handshake);
 }
 
 static void start_accepting (GemelListener *listener);

@@ -48,7 +48,7 @@ struct _GemelConfigStream
   guint64         acked_seq;
   gboolean        followed;  /* LEVEL was sent: the puller keeps up from here */
   gboolean        gave_full; /* END was sent: it counts when the puller goes on from the copy */
-  gboolean        reading;  /* a page or a chunk is on its way */
+  gboolean        reading;   /* a page or a chunk is on its way */
   GemelFullCopy  *copy_out;
 
   /* puller */

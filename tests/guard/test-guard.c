@@ -140,11 +140,38 @@ tear_down (Fixture      *fixture,
   remove_file (fixture, "modules");
   remove_file (fixture, "term");
   remove_file (fixture, "program");
+  remove_file (fixture, "guard-copy");
+  remove_file (fixture, "gemeld-copy");
   (void) g_rmdir (fixture->folder);
   g_free (fixture->folder);
 }
 
 /* @module: (nullable): with it, the guard runs as nobody. */
+static gboolean
+copy_program (const char *from,
+              const char *to,
+              int         mode)
+{
+  g_autofree char   *text = NULL;
+  g_autoptr (GError) error = NULL;
+  gsize              size;
+
+  return g_file_get_contents (from, &text, &size, &error) &&
+         g_file_set_contents (to, text, (gssize) size, &error) && g_chmod (to, mode) == 0;
+}
+
+/* The build may be below a folder that only root may enter. */
+static void
+make_readable_copies (Fixture *fixture,
+                      char   **guard,
+                      char   **gemeld)
+{
+  *guard = g_build_filename (fixture->folder, "guard-copy", NULL);
+  *gemeld = g_build_filename (fixture->folder, "gemeld-copy", NULL);
+  g_assert_true (copy_program (g_getenv ("GEMEL_TEST_GUARD"), *guard, 0755));
+  g_assert_true (copy_program (g_getenv ("GEMEL_TEST_FAKE_GEMELD"), *gemeld, 0755));
+}
+
 static void
 start_guard (Fixture    *fixture,
              const char *option,
@@ -152,9 +179,15 @@ start_guard (Fixture    *fixture,
              const char *module)
 {
   g_autofree char *port = g_strdup_printf ("%u", (guint) fixture->port);
-  const char      *guard = g_getenv ("GEMEL_TEST_GUARD");
-  const char      *gemeld = g_getenv ("GEMEL_TEST_FAKE_GEMELD");
+  g_autofree char *guard = g_strdup (g_getenv ("GEMEL_TEST_GUARD"));
+  g_autofree char *gemeld = g_strdup (g_getenv ("GEMEL_TEST_FAKE_GEMELD"));
 
+  if (module != NULL)
+    {
+      g_clear_pointer (&guard, g_free);
+      g_clear_pointer (&gemeld, g_free);
+      make_readable_copies (fixture, &guard, &gemeld);
+    }
   fixture->guard = fork ();
   if (fixture->guard > 0)
     return;
@@ -270,12 +303,7 @@ test_kill_both (Fixture      *fixture,
 static gboolean
 make_set_user_id_copy (const char *path)
 {
-  g_autofree char   *text = NULL;
-  g_autoptr (GError) error = NULL;
-  gsize              size;
-
-  return g_file_get_contents (g_getenv ("GEMEL_TEST_FAKE_GEMELD"), &text, &size, &error) &&
-         g_file_set_contents (path, text, (gssize) size, &error) && g_chmod (path, 04755) == 0;
+  return copy_program (g_getenv ("GEMEL_TEST_FAKE_GEMELD"), path, 04755);
 }
 
 static void

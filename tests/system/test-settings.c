@@ -100,7 +100,7 @@ test_settings_every_value_keeps_its_type (void)
           g_assert_false (gemel_settings_get_bool (settings, name));
           break;
         case GEMEL_SETTING_TOKEN:
-          assert_refused (settings, name, "nonsense", table[i].choices[1]);
+          assert_refused (settings, name, "nonsense", table[i].choices[0]);
           for (guint j = 0; table[i].choices[j] != NULL; j++)
             assert_set (settings, name, table[i].choices[j]);
           break;
