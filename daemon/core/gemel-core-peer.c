@@ -283,6 +283,7 @@ learn_standing (GemelCore          *core,
   core->peer.dual_master = m->dual_master;
   core->peer.eligible = m->eligible;
   core->peer.synced = m->synced;
+  core->peer.holds_state = m->holds_state;
   if (!can_take)
     core->peer.synced_since_us = 0;
   else if (core->peer.synced_since_us == 0)

@@ -53,8 +53,19 @@ watch_handover (GemelCore    *core,
     }
 }
 
-/* Row 7: when the silence is long enough. If both nodes live and neither is active, the master
- * goes first, so the backup waits a little longer. */
+/* Whether the other one goes first if both live and neither is active: who alone holds the runtime
+ * state, else the master. */
+static gboolean
+peer_goes_first (const GemelCore *core)
+{
+  if (!core->peer.alive || core->settings.role == GEMEL_ROLE_INDEPENDENT)
+    return FALSE;
+  if (core->peer.eligible && core->holds_state != core->peer.holds_state)
+    return core->peer.holds_state;
+  return core->settings.role == GEMEL_ROLE_BACKUP;
+}
+
+/* Row 7: when the silence is long enough; a little longer when the other one goes first. */
 static gint64
 candidacy_us (const GemelCore *core)
 {
@@ -63,7 +74,7 @@ candidacy_us (const GemelCore *core)
 
   if (core->silence_cause != GEMEL_CAUSE_NONE || core->state == GEMEL_STATE_UNDECIDED)
     return due_us;
-  if (s->role == GEMEL_ROLE_BACKUP && core->peer.alive)
+  if (peer_goes_first (core))
     due_us += 2 * s->heartbeat_interval_us + s->rtt_budget_us;
   return due_us;
 }

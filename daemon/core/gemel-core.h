@@ -298,6 +298,7 @@ typedef struct
     gboolean          dual_master;
     gboolean          eligible;
     gboolean          synced;
+    gboolean          holds_state;
     gint64            synced_since_us; /* 0: not synced */
     gint64            rtt_us;          /* smoothed; 0: unknown */
     gint64            best_offset_us;  /* of its clock against ours, frozen-clock check */

@@ -622,6 +622,30 @@ test_who_never_was_in_step_holds_nothing (void)
 }
 
 static void
+test_holder_goes_first_after_silence (void)
+{
+  Bench        b;
+  const gint64 beat_us = 1000;
+  gint64       silence_us;
+
+  g_test_summary ("When neither is active, a master without the state waits longer than the holder");
+  bench_init (&b, GEMEL_ROLE_MASTER, GEMEL_RECOVERY_AUTOMATIC);
+  prepare_message (&b, GEMEL_MESSAGE_BEAT, GEMEL_STATE_STANDBY, 4)->holds_state = TRUE;
+  step (&b, GEMEL_INPUT_MESSAGE);
+  g_assert_cmpint (b.core.state, ==, GEMEL_STATE_STANDBY);
+  silence_us = b.core.settings.failover_timeout_us;
+  while (b.core.now_us < b.core.state_since_us + silence_us + beat_us)
+    {
+      prepare_message (&b, GEMEL_MESSAGE_BEAT, GEMEL_STATE_STANDBY, 4)->holds_state = TRUE;
+      step (&b, GEMEL_INPUT_MESSAGE);
+      wait_us (&b, b.core.settings.heartbeat_interval_us);
+    }
+  g_assert_cmpint (b.core.state, ==, GEMEL_STATE_STANDBY);
+  wait_us (&b, 2 * b.core.settings.heartbeat_interval_us + b.core.settings.rtt_budget_us);
+  g_assert_cmpint (b.core.state, ==, GEMEL_STATE_CANDIDATE);
+}
+
+static void
 test_master_waits_for_the_holder (void)
 {
   Bench         b;
@@ -838,6 +862,7 @@ static const Test tests[] = {
   { "/core/steps/row-14-who-never-was-in-step-holds-nothing",
     test_who_never_was_in_step_holds_nothing },
   { "/core/steps/row-3-master-waits-for-the-holder", test_master_waits_for_the_holder },
+  { "/core/steps/row-7-holder-goes-first-after-silence", test_holder_goes_first_after_silence },
   { "/core/steps/row-15-refused-counts-when-trusted", test_refused_counts_when_it_is_trusted },
   { "/core/steps/row-16-unwritable-term-is-a-fault", test_unwritable_term_is_a_fault },
   { "/core/steps/row-17-broken-journal-disqualifies", test_broken_journal_disqualifies_a_standby },
