@@ -628,7 +628,7 @@ test_holder_goes_first_after_silence (void)
   const gint64 beat_us = 1000;
   gint64       silence_us;
 
-  g_test_summary ("When neither is active, a master without the state waits longer than the holder");
+  g_test_summary ("When neither is active, a master without the state waits longer");
   bench_init (&b, GEMEL_ROLE_MASTER, GEMEL_RECOVERY_AUTOMATIC);
   prepare_message (&b, GEMEL_MESSAGE_BEAT, GEMEL_STATE_STANDBY, 4)->holds_state = TRUE;
   step (&b, GEMEL_INPUT_MESSAGE);
